@@ -1,0 +1,53 @@
+/** What runs a model: the part that Node.js and the browser each have in their own way. */
+import type { NDArray } from '../tensor/array.ts'
+import type { Target } from '../tensor/tensor.ts'
+
+export type Provider = Target['provider']
+
+export interface EngineOptions {
+  /** @default 'cpu' in Node.js, 'wasm' in the browser */
+  readonly provider?: Provider
+  /**
+   * Node.js: worker threads that run sessions, each with one thread of its own (measured faster than one session with
+   * several threads, and the event loop stays free); 0 runs on the calling thread.
+   * @default the number of processors, at most 8; 1 on a GPU
+   */
+  readonly workers?: number
+  /**
+   * Threads inside one session.
+   * @default 1
+   */
+  readonly threads?: number
+  /** Told once each time a provider cannot run a graph and the CPU takes over. */
+  readonly onNotice?: (message: string) => void
+}
+
+/** Arrays by the names of a model's inputs or outputs. */
+export type Feeds = Readonly<Record<string, NDArray>>
+
+/** A loaded model. */
+export interface Program {
+  /** Runs once. Arrays given are not changed; those returned belong to the caller. */
+  run(feeds: Feeds): Promise<Record<string, NDArray>>
+  /** Frees the sessions. Later runs are refused. */
+  release(): Promise<void>
+}
+
+export interface Engine {
+  readonly provider: Provider
+  /** How many runs can go on at the same time: keep that many in flight. */
+  readonly concurrency: number
+  load(model: Uint8Array): Promise<Program>
+  close(): Promise<void>
+}
+
+/** ONNX Runtime refused a model or a run; the message names the cause in one line. */
+export class RuntimeError extends Error {
+  override name = 'RuntimeError'
+}
+
+/** The first line of what ONNX Runtime said, without its code prefix. */
+export function runtimeMessage(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error)
+  return text.split('\n')[0]!.replace(/^.*?ErrorCode:?\s*\d+.*?message:\s*/i, '')
+}

@@ -1,0 +1,209 @@
+/** Engines for Node.js: onnxruntime-node on worker threads, or on the calling thread. */
+import { availableParallelism } from 'node:os'
+import { Worker } from 'node:worker_threads'
+import type { NDArray } from '../tensor/array.ts'
+import {
+  RuntimeError,
+  runtimeMessage,
+  type Engine,
+  type EngineOptions,
+  type Feeds,
+  type Program,
+  type Provider,
+} from './engine.ts'
+import { Sessions } from './sessions.ts'
+import type { Answer, Request } from './worker.ts'
+
+/** @throws RuntimeError if the provider is unknown to this platform's ONNX Runtime */
+export function createEngine(options: EngineOptions = {}): Engine {
+  const provider = options.provider ?? 'cpu'
+  const gpu = provider !== 'cpu'
+  const workers = options.workers ?? (gpu ? 1 : Math.min(availableParallelism(), 8))
+  const threads = options.threads ?? 1
+  const engine =
+    workers === 0 ? new DirectEngine(provider, threads) : new PoolEngine(provider, threads, workers)
+  return gpu ? new FallbackEngine(engine, options) : engine
+}
+
+let programs = 0
+
+class DirectEngine implements Engine {
+  readonly provider: Provider
+  readonly concurrency = 1
+  private readonly sessions: Sessions
+  constructor(provider: Provider, threads: number) {
+    this.provider = provider
+    this.sessions = new Sessions({ provider, threads })
+  }
+  async load(model: Uint8Array): Promise<Program> {
+    const id = programs++
+    await this.sessions.open(id, model).catch(rethrow)
+    return {
+      run: (feeds) => this.sessions.run(id, feeds).catch(rethrow),
+      release: () => this.sessions.release(id),
+    }
+  }
+  async close(): Promise<void> {}
+}
+
+function rethrow(error: unknown): never {
+  throw new RuntimeError(runtimeMessage(error))
+}
+
+interface Member {
+  readonly worker: Worker
+  readonly loaded: Set<number>
+  readonly waiting: Map<number, { resolve(a: Record<string, NDArray>): void; reject(e: Error): void }>
+}
+
+/** Runs go to the member with the least to do, one that has the program loaded among equals. */
+class PoolEngine implements Engine {
+  readonly provider: Provider
+  readonly concurrency: number
+  private readonly threads: number
+  private readonly members: Member[] = []
+  private calls = 0
+  private closed = false
+  constructor(provider: Provider, threads: number, workers: number) {
+    this.provider = provider
+    this.threads = threads
+    this.concurrency = workers
+  }
+
+  async load(model: Uint8Array): Promise<Program> {
+    const id = programs++
+    // One copy for all threads; each still parses it into a session of its own at its first run.
+    const shared = new Uint8Array(new SharedArrayBuffer(model.byteLength))
+    shared.set(model)
+    let released = false
+    return {
+      run: (feeds) => {
+        if (released) return Promise.reject(new RuntimeError('the program was released'))
+        const member = this.pick(id)
+        const first = !member.loaded.has(id)
+        member.loaded.add(id)
+        return this.send(member, {
+          kind: 'run',
+          program: id,
+          model: first ? shared : undefined,
+          feeds: own(feeds),
+        })
+      },
+      release: async () => {
+        released = true
+        const holders = this.members.filter((m) => m.loaded.delete(id))
+        await Promise.all(holders.map((m) => this.send(m, { kind: 'release', program: id })))
+      },
+    }
+  }
+
+  async close(): Promise<void> {
+    this.closed = true
+    await Promise.all(this.members.splice(0).map((m) => m.worker.terminate()))
+  }
+
+  private pick(program: number): Member {
+    const load = (m: Member) => m.waiting.size - (m.loaded.has(program) ? 0.5 : 0)
+    const best = this.members.reduce<Member | undefined>(
+      (a, b) => (a && load(a) <= load(b) ? a : b),
+      undefined,
+    )
+    if (best && (best.waiting.size === 0 || this.members.length === this.concurrency)) return best
+    return this.grow()
+  }
+
+  private grow(): Member {
+    if (this.closed) throw new RuntimeError('the engine was closed')
+    // Under a test runner this file is TypeScript; a worker thread loads what was built from it.
+    const script = import.meta.url.endsWith('.ts') ? '../../dist/runtime/worker.js' : './worker.js'
+    const worker = new Worker(new URL(script, import.meta.url), {
+      workerData: { provider: this.provider, threads: this.threads },
+    })
+    const member: Member = { worker, loaded: new Set(), waiting: new Map() }
+    worker.unref()
+    worker.on('message', ({ call, results, error }: Answer) => {
+      const waiting = member.waiting.get(call)
+      member.waiting.delete(call)
+      if (member.waiting.size === 0) worker.unref()
+      if (error === undefined) waiting?.resolve(results!)
+      else waiting?.reject(new RuntimeError(runtimeMessage(error)))
+    })
+    const fail = (reason: string) => {
+      for (const { reject } of member.waiting.values()) reject(new RuntimeError(reason))
+      member.waiting.clear()
+      const at = this.members.indexOf(member)
+      if (at >= 0) this.members.splice(at, 1)
+    }
+    worker.on('error', (e) => fail(`a worker thread failed: ${e.message}`))
+    worker.on('exit', (code) => fail(`a worker thread ended (code ${code})`))
+    this.members.push(member)
+    return member
+  }
+
+  private send(
+    member: Member,
+    request: { [K in Request['kind']]: Omit<Extract<Request, { kind: K }>, 'call'> }[Request['kind']],
+  ): Promise<Record<string, NDArray>> {
+    const call = this.calls++
+    // Only a pool with work in hand keeps the process alive.
+    if (member.waiting.size === 0) member.worker.ref()
+    return new Promise((resolve, reject) => {
+      member.waiting.set(call, { resolve, reject })
+      member.worker.postMessage({ ...request, call })
+    })
+  }
+}
+
+/** Posting a view clones the whole buffer behind it: views are cut out first. */
+function own(feeds: Feeds): Record<string, NDArray> {
+  return Object.fromEntries(
+    Object.entries(feeds).map(([name, a]) => [
+      name,
+      a.data.byteLength === a.data.buffer.byteLength
+        ? { type: a.type, dims: a.dims, data: a.data }
+        : { ...a, data: a.data.slice() },
+    ]),
+  )
+}
+
+/** Runs on another provider what it can, and on the CPU, with a notice, what it cannot. */
+class FallbackEngine implements Engine {
+  readonly provider: Provider
+  readonly concurrency: number
+  private readonly engine: Engine
+  private readonly options: EngineOptions
+  private cpu: Engine | undefined
+  constructor(engine: Engine, options: EngineOptions) {
+    this.engine = engine
+    this.provider = engine.provider
+    this.concurrency = engine.concurrency
+    this.options = options
+  }
+  async load(model: Uint8Array): Promise<Program> {
+    let program: Program = await this.engine.load(model).catch((e: Error) => this.fallBack(model, e))
+    let switched = false
+    return {
+      run: async (feeds) => {
+        if (switched) return program.run(feeds)
+        try {
+          return await program.run(feeds)
+        } catch (error) {
+          switched = true
+          program = await this.fallBack(model, error as Error)
+          return program.run(feeds)
+        }
+      },
+      release: () => program.release(),
+    }
+  }
+  private fallBack(model: Uint8Array, error: Error): Promise<Program> {
+    this.options.onNotice?.(
+      `${this.provider} cannot run this graph (${error.message}); the CPU runs it instead`,
+    )
+    this.cpu ??= createEngine({ ...this.options, provider: 'cpu' })
+    return this.cpu.load(model)
+  }
+  async close(): Promise<void> {
+    await Promise.all([this.engine.close(), this.cpu?.close()])
+  }
+}

@@ -1,0 +1,65 @@
+/** Sessions of onnxruntime-node by number: the same code serves the calling thread and the worker threads. */
+import * as ort from 'onnxruntime-node'
+import { arrayTypes, type NDArray } from '../tensor/array.ts'
+import type { Feeds, Provider } from './engine.ts'
+
+export interface SessionOptions {
+  readonly provider: Provider
+  readonly threads: number
+}
+
+export class Sessions {
+  private readonly options: SessionOptions
+  private readonly sessions = new Map<number, Promise<ort.InferenceSession>>()
+  constructor(options: SessionOptions) {
+    this.options = options
+  }
+
+  open(id: number, model: Uint8Array): Promise<ort.InferenceSession> {
+    const known = this.sessions.get(id)
+    if (known) return known
+    const { provider, threads } = this.options
+    const session = ort.InferenceSession.create(model, {
+      executionProviders: provider === 'cpu' ? ['cpu'] : [provider, 'cpu'],
+      graphOptimizationLevel: 'all',
+      executionMode: 'sequential',
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+      logSeverityLevel: 4,
+      // Waiting pools burn a core each: with several sessions alive that costs more than waking up does.
+      extra: { session: { intra_op: { allow_spinning: '0' } } },
+    })
+    this.sessions.set(id, session)
+    return session
+  }
+
+  has(id: number): boolean {
+    return this.sessions.has(id)
+  }
+
+  async run(id: number, feeds: Feeds): Promise<Record<string, NDArray>> {
+    const session = await this.sessions.get(id)!
+    const tensors = Object.fromEntries(
+      Object.entries(feeds).map(([name, a]) => [
+        name,
+        new ort.Tensor(a.type as 'float32', a.data as Float32Array, a.dims),
+      ]),
+    )
+    const results = await session.run(tensors)
+    return Object.fromEntries(Object.entries(results).map(([name, t]) => [name, owned(t)]))
+  }
+
+  async release(id: number): Promise<void> {
+    const session = await this.sessions.get(id)
+    this.sessions.delete(id)
+    await session?.release()
+  }
+}
+
+/** A result as an array of ours. */
+function owned(t: ort.Tensor): NDArray {
+  const type = t.type as NDArray['type']
+  const Type = arrayTypes[type]
+  if (!Type) throw new Error(`an output has element type ${t.type}, which is not supported`)
+  return { type, dims: t.dims, data: t.data as NDArray['data'] }
+}

@@ -1,0 +1,71 @@
+/** Engines for the browser: onnxruntime-web on WebAssembly or WebGPU. */
+import * as ort from 'onnxruntime-web/webgpu'
+import { arrayTypes, type NDArray } from '../tensor/array.ts'
+import { RuntimeError, runtimeMessage, type Engine, type EngineOptions, type Program } from './engine.ts'
+
+/** One session runs at a time: the page's WebAssembly instance is shared by all of them. */
+export function createEngine(options: EngineOptions = {}): Engine {
+  const provider = options.provider ?? 'wasm'
+  if (options.threads !== undefined) ort.env.wasm.numThreads = options.threads
+  let last: Promise<unknown> = Promise.resolve()
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const next = last.then(work, work)
+    last = next.catch(() => undefined)
+    return next
+  }
+  return {
+    provider,
+    concurrency: 1,
+    async load(model): Promise<Program> {
+      const session = await inTurn(() => open(model, provider, options))
+      return {
+        run: (feeds) => inTurn(() => run(session, feeds)),
+        release: () => inTurn(() => session.release()),
+      }
+    },
+    close: async () => undefined,
+  }
+}
+
+async function open(
+  model: Uint8Array,
+  provider: string,
+  options: EngineOptions,
+): Promise<ort.InferenceSession> {
+  const create = (providers: string[]) =>
+    ort.InferenceSession.create(model, {
+      executionProviders: providers,
+      graphOptimizationLevel: 'all',
+      logSeverityLevel: 4,
+    })
+  if (provider === 'cpu' || provider === 'wasm') return create(['wasm']).catch(fail)
+  return create([provider, 'wasm']).catch((error: unknown) => {
+    options.onNotice?.(
+      `${provider} cannot run this graph (${runtimeMessage(error)}); WebAssembly runs it instead`,
+    )
+    return create(['wasm']).catch(fail)
+  })
+}
+
+async function run(session: ort.InferenceSession, feeds: Readonly<Record<string, NDArray>>) {
+  const tensors = Object.fromEntries(
+    Object.entries(feeds).map(([name, a]) => [
+      name,
+      new ort.Tensor(a.type as 'float32', a.data as Float32Array, a.dims),
+    ]),
+  )
+  const results = await session.run(tensors).catch(fail)
+  const arrays: Record<string, NDArray> = {}
+  for (const [name, t] of Object.entries(results)) {
+    const type = t.type as NDArray['type']
+    if (!arrayTypes[type])
+      throw new RuntimeError(`an output has element type ${t.type}, which is not supported`)
+    arrays[name] = { type, dims: t.dims, data: (await t.getData()) as NDArray['data'] }
+    t.dispose()
+  }
+  return arrays
+}
+
+function fail(error: unknown): never {
+  throw new RuntimeError(runtimeMessage(error))
+}

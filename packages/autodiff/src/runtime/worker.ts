@@ -1,0 +1,43 @@
+/** A worker thread that holds sessions and answers requests in order. */
+import { parentPort, workerData } from 'node:worker_threads'
+import type { NDArray } from '../tensor/array.ts'
+import { Sessions, type SessionOptions } from './sessions.ts'
+
+/** What the pool asks of a worker. The model comes with the first run on this worker. */
+export type Request =
+  | { call: number; kind: 'run'; program: number; model?: Uint8Array; feeds: Record<string, NDArray> }
+  | { call: number; kind: 'release'; program: number }
+export type Answer = { call: number; results?: Record<string, NDArray>; error?: string }
+
+const sessions = new Sessions(workerData as SessionOptions)
+const port = parentPort!
+
+port.on('message', (request: Request) => {
+  void answer(request).then(
+    (results) => {
+      // What ONNX Runtime returns may be memory that cannot change threads: only plain buffers are handed over.
+      const copies = Object.fromEntries(
+        Object.entries(results).map(([name, a]) => [name, { ...a, data: a.data.slice() } as NDArray]),
+      )
+      port.postMessage(
+        { call: request.call, results: copies } satisfies Answer,
+        Object.values(copies).map((a) => a.data.buffer as ArrayBuffer),
+      )
+    },
+    (error: unknown) =>
+      port.postMessage({
+        call: request.call,
+        error: error instanceof Error ? error.message : String(error),
+      } satisfies Answer),
+  )
+})
+
+async function answer(request: Request): Promise<Record<string, NDArray>> {
+  if (request.kind === 'release') {
+    await sessions.release(request.program)
+    return {}
+  }
+  // ONNX Runtime refuses shared memory: the copy lives only while the session is made.
+  if (request.model) await sessions.open(request.program, request.model.slice())
+  return sessions.run(request.program, request.feeds)
+}

@@ -1,0 +1,85 @@
+/** Rewrites a traced graph for one target: our own operators become ONNX ones, equal subgraphs become one. */
+import {
+  findOp,
+  type Attributes,
+  type Node,
+  Tensor,
+  type Target,
+  Node as GraphNode,
+} from '../tensor/tensor.ts'
+import { ancestors } from '../tensor/differentiate.ts'
+
+/** The outputs, computed by a graph of ONNX operators only, each distinct computation once. */
+export function lower(outputs: readonly Tensor[], target: Target): Tensor[] {
+  const lowering = new Lowering(target)
+  return lowering.run(outputs)
+}
+
+class Lowering {
+  private readonly target: Target
+  private readonly lowered = new Map<Tensor, Tensor>()
+  private readonly known = new Map<string, Node>()
+  private readonly ids = new Map<object, number>()
+  constructor(target: Target) {
+    this.target = target
+  }
+
+  run(outputs: readonly Tensor[]): Tensor[] {
+    const done = (node: Node) => this.lowered.has(node.outputs[0]!)
+    for (const node of ancestors(outputs, done)) this.visit(node)
+    return outputs.map((t) => this.lowered.get(t)!)
+  }
+
+  private visit(node: Node): void {
+    const inputs = node.inputs.map((t) => t && this.lowered.get(t)!)
+    const results = this.spell(node, inputs) ?? this.unique(node, inputs).outputs
+    node.outputs.forEach((t, i) => results[i] && this.lowered.set(t, results[i]))
+  }
+
+  private spell(node: Node, inputs: readonly (Tensor | undefined)[]): Tensor[] | undefined {
+    const { spellings, spelling } = findOp(node.op) ?? {}
+    if (!spellings || !spelling) return undefined
+    const operands = inputs as readonly Tensor[]
+    const name = this.target.spellings?.[node.op] ?? spelling(operands, node.attributes, this.target)
+    const write = spellings[name]
+    if (!write)
+      throw new Error(`${node.op} has no spelling "${name}"; it has ${Object.keys(spellings).join(', ')}`)
+    return this.run(write(operands, node.attributes))
+  }
+
+  /** The one node that stands for all equal to this one. */
+  private unique(node: Node, inputs: readonly (Tensor | undefined)[]): Node {
+    const own = inputs.every((t, i) => t === node.inputs[i])
+    if (node.op === 'Input') return node
+    const key = `${node.op}(${inputs.map((t) => (t ? `${t.node.id}:${t.index}` : '')).join()})${this.attributesKey(node.attributes)}`
+    const before = this.known.get(key)
+    if (before) return before
+    const result = own
+      ? node
+      : relabel(new GraphNode(node.op, inputs, node.attributes, node.outputs), node.label)
+    // A lowered node stands for itself when a spelling's result is visited again.
+    for (const t of result.outputs) this.lowered.set(t, t)
+    this.known.set(key, result)
+    return result
+  }
+
+  private attributesKey(attributes: Attributes): string {
+    return JSON.stringify(attributes, (_, value: unknown) => {
+      if (typeof value !== 'object' || value === null) return value
+      const { data, dims, type } = value as { data?: { length: number }; dims?: unknown; type?: unknown }
+      if (data && dims)
+        return data.length > 64 ? [type, dims, this.identity(data)] : [type, dims, data.toString()]
+      return value
+    })
+  }
+
+  private identity(object: object): string {
+    if (!this.ids.has(object)) this.ids.set(object, this.ids.size)
+    return `@${this.ids.get(object)}`
+  }
+}
+
+function relabel(node: GraphNode, label: string | undefined): GraphNode {
+  node.label = label
+  return node
+}
