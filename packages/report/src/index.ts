@@ -1,1 +1,3 @@
-export {}
+export { renderReport, type ReportEvaluation, type ReportInput } from './page.ts'
+export { renderTable, type TableOptions } from './table.ts'
+export { verdict, type Remark, type Verdict } from './verdict.ts'
