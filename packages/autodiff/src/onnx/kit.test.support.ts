@@ -4,6 +4,7 @@ import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as ort from 'onnxruntime-node'
+import { expect } from 'vitest'
 import { float32, ndarray, sizeOf } from '../tensor/array.ts'
 import type { DataType, NDArray, TypedArray } from '../tensor/array.ts'
 import { encodeModel } from './encode.ts'
@@ -65,10 +66,27 @@ export function feedsFor(model: OnnxModel, free = 2): Record<string, NDArray> {
       const dims = (shape ?? []).map((dim) => (typeof dim === 'number' ? dim : free))
       const values = random(sizeOf(dims), i + 1)
       if (type === 'float32') return [name, float32(dims, values)]
+      if (type === 'float16') return [name, ndarray(type, dims, Array.from(values, toHalf))]
       const integers = type === 'float64' ? values : values.map((v) => Math.round(v * 9))
       return [name, ndarray(type as DataType, dims, Array.from(integers))]
     }),
   )
+}
+
+/** Expects the same type and shape, and values within `tolerance` of the larger of 1 and their size. */
+export function expectClose(actual: NDArray, expected: NDArray, tolerance: number): void {
+  expect({ type: actual.type, dims: [...actual.dims] }).toEqual({
+    type: expected.type,
+    dims: [...expected.dims],
+  })
+  let worst = 0
+  for (let i = 0; i < expected.data.length; i++) {
+    const [a, b] = [Number(actual.data[i]), Number(expected.data[i])]
+    const error = Object.is(a, b) ? 0 : Math.abs(a - b) / Math.max(1, Math.abs(b))
+    // Written so that NaN counts as wrong.
+    if (!(error <= worst)) worst = Number.isNaN(error) ? Infinity : error
+  }
+  expect(worst).toBeLessThanOrEqual(tolerance)
 }
 
 /** Values in [-1, 1) from a small linear congruential generator. */
@@ -89,6 +107,14 @@ export function node(
   domain = '',
 ): OnnxNode {
   return { op, domain, name: '', inputs: words(inputs), outputs: words(outputs), attributes }
+}
+
+/** The bits of a float16, rounded towards zero; tiny values become zero. */
+function toHalf(v: number): number {
+  const exponent = Math.floor(Math.log2(Math.abs(v)))
+  if (exponent < -14) return 0
+  const fraction = Math.floor((Math.abs(v) / 2 ** exponent - 1) * 1024)
+  return (v < 0 ? 0x8000 : 0) | ((exponent + 15) << 10) | fraction
 }
 
 function words(text: string): string[] {

@@ -1,5 +1,5 @@
 /** Small files written with the protocol buffer library itself, for tests of what our encoder never writes. */
-import { create, toBinary, type MessageInitShape } from '@bufbuild/protobuf'
+import { create, toBinary, type DescMessage, type Message, type MessageInitShape } from '@bufbuild/protobuf'
 import { expect } from 'vitest'
 import { decodeModel } from './decode.ts'
 import { OnnxFormatError } from './errors.ts'
@@ -10,10 +10,12 @@ import {
   type TensorProtoSchema,
 } from './onnx_pb.ts'
 
-export type Model = MessageInitShape<typeof ModelProtoSchema>
-export type Graph = MessageInitShape<typeof GraphProtoSchema>
-export type Node = MessageInitShape<typeof NodeProtoSchema>
-export type Tensor = MessageInitShape<typeof TensorProtoSchema>
+type Init<Desc extends DescMessage> = Exclude<MessageInitShape<Desc>, Message>
+
+export type Model = Init<typeof ModelProtoSchema>
+export type Graph = Init<typeof GraphProtoSchema>
+export type Node = Init<typeof NodeProtoSchema>
+export type Tensor = Init<typeof TensorProtoSchema>
 
 export const opset18 = [{ domain: '', version: 18n }]
 
