@@ -74,9 +74,15 @@ const marks = (line: Series, scale: number): Plot.Markish[] => {
   ]
 }
 
-/** Plot leaves coordinates at full double precision; a hundredth of a pixel is enough and half the bytes. */
-const compact = (svg: string): string =>
-  svg.replace(/\d+\.\d{3,}/g, (digits) => `${Number(Number(digits).toFixed(2))}`)
+const short = (attribute: string) =>
+  attribute.replace(/\d+\.\d{3,}/g, (digits) => `${Number(Number(digits).toFixed(2))}`)
+
+/** An SVG for the page. Plot repeats its style sheet in each, and keeps coordinates at full double precision. */
+const inline = (svg: Element): Html => {
+  svg.querySelector('style')?.remove()
+  svg.setAttribute('aria-hidden', 'true')
+  return raw(svg.outerHTML.replace(/ (?:d|transform|[xy][12]?)="[^"]*"/g, short))
+}
 
 const plot = (norm: string, all: readonly Series[], width: number, height: number, hide: string): Html => {
   const { scale, label } = axis(norm, all)
@@ -116,14 +122,10 @@ const plot = (norm: string, all: readonly Series[], width: number, height: numbe
     },
     marks: [Plot.ruleY([0]), ...all.flatMap((line) => marks(line, scale))],
   })
-  svg.setAttribute('class', `plot ${hide}`)
-  svg.setAttribute('role', 'img')
-  svg.setAttribute(
-    'aria-label',
-    `Accuracy against ${normName(norm)} eps. ` +
-      all.map((line) => line.points.map((point) => says(line, point)).join('; ')).join('. '),
-  )
-  return raw(compact(svg.outerHTML))
+  const said = all.map((line) => line.points.map((point) => says(line, point)).join('; ')).join('. ')
+  return html`<div class="${hide}" role="img" aria-label="Accuracy against ${normName(norm)} eps. ${said}">
+    ${inline(svg)}
+  </div>`
 }
 
 const swatch = (slot: number): Html => {
@@ -143,8 +145,7 @@ const swatch = (slot: number): Html => {
       Plot.dot([[0.5, 0.5]], { fill: stroke, r: 4.5, symbol: symbol(slot) }),
     ],
   })
-  svg.setAttribute('aria-hidden', 'true')
-  return raw(compact(svg.outerHTML))
+  return inline(svg)
 }
 
 const figure = (norm: string, all: readonly Series[]): Html =>

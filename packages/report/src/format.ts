@@ -44,7 +44,7 @@ export const number = (value: number): string => {
 export const in255 = (eps: number): number | undefined => {
   const halves = Math.round(eps * 510)
   // Wide enough for a radius that went through float32, far narrower than anything a person types.
-  if (!(eps > 0) || Math.abs(eps * 510 - halves) > 1e-4) return undefined
+  if (!(eps > 0 && eps < Infinity) || Math.abs(eps * 510 - halves) > 1e-4) return undefined
   return halves % 51 === 0 ? undefined : halves / 2
 }
 

@@ -32,8 +32,9 @@ export interface ReportInput {
 const POLICY =
   "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
-/** A number must not be parted from its percent sign, nor a radius from its norm, at the end of a line. */
-const unbroken = (text: string): string => text.replace(/ (?=%)|(?<=\bL[\d∞]) (?=\d)/g, '\u00a0')
+/** A line must not end between a number and its percent sign, a norm and its radius, or inside an interval. */
+const unbroken = (text: string): string =>
+  text.replace(/ (?=%)|(?<=\bL[\d∞]) (?=\d)/g, '\u00a0').replace(/(?<=\d)–(?=\d)/g, '–\u2060')
 
 const verdictBox = (result: EvaluationResult, name: string, slot: number): Html => {
   const { sentence, remarks } = verdict(result, name, normName)

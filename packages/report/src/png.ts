@@ -41,8 +41,8 @@ export const gain = (perturbation: Float32Array): number => {
   if (!(peak > 0) || !Number.isFinite(peak)) return 1
   const exact = 0.5 / peak
   const unit = 10 ** (Math.floor(Math.log10(exact)) - 1)
-  // The nudge keeps 0.5 / (1/20) at 10 where division lands on 9.999….
-  return Number((Math.floor(exact / unit + 1e-6) * unit).toPrecision(2))
+  // The nudge keeps 10 for a peak of 0.05, which float32 stores as slightly more.
+  return Number((Math.floor(exact / unit + 1e-5) * unit).toPrecision(2))
 }
 
 /** The perturbation as a picture: grey is zero. */

@@ -75,7 +75,8 @@ td.loss { font-weight: 600; }
 .charts { display: grid; grid-template-columns: minmax(0, 1fr); gap: 1.5rem; }
 .chart { margin: 0; }
 .chart h3 { margin: 0.5rem 0 0.25rem; }
-.chart svg { max-width: 100%; }
+.plot { display: block; max-width: 100%; height: auto; }
+.plot text { white-space: pre; }
 .chart .narrow { display: none; }
 @media (max-width: 45rem) { .chart .wide { display: none; } .chart .narrow { display: block; } }
 .legend { list-style: none; margin: 0.35rem 0 0.5rem; padding: 0; display: flex; flex-wrap: wrap; gap: 0.25rem 1.25rem; font-size: 0.9375rem; }
@@ -117,12 +118,13 @@ summary { cursor: pointer; color: var(--link); }
   .audit tr { padding: 0.6rem 0; border-bottom: 1px solid var(--line); }
   .audit td[data-name]::before { content: attr(data-name) ": "; color: var(--muted); }
 }
+@page { margin: 15mm; }
 @media print {
-  body { font-size: 10pt; }
+  html { font-size: 10pt; }
   nav, .skip { display: none; }
   header, main, footer { max-width: none; padding-inline: 0; }
   .scroll { overflow: visible; }
-  table { font-size: 8pt; } th, td { padding: 0.2rem 0.35rem; }
+  table { font-size: 0.85rem; } thead th, td.num small { font-size: 0.75rem; } th, td { padding: 0.2rem 0.35rem; }
   tr, .chart, .verdict { break-inside: avoid; }
   h2, h3 { break-after: avoid; }
   details::details-content { content-visibility: visible; height: auto; }
