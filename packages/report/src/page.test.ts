@@ -138,6 +138,13 @@ describe('several models', () => {
     expect(page.querySelector('#comparison')!.textContent).toContain('Not every run was complete.')
   })
 
+  it('leaves numbers in names alone where it shortens coordinates', () => {
+    const model = { ...evaluation().model, path: 'eps-0.031372549.onnx' }
+    const drawn = parse(report({ evaluations: [{ result: evaluation({ model }), gallery: [] }] }))
+    expect(drawn.querySelector('#curves svg title')!.textContent).toContain('eps-0.031372549.onnx')
+    expect(drawn.querySelector('#curves')!.innerHTML).not.toMatch(/[LM ,]\d+\.\d{4}/)
+  })
+
   it('draws all models into one chart', () => {
     const legends = [...page.querySelectorAll('#curves .legend')].map((legend) => legend.children.length)
     expect(legends).toEqual([2, 1])

@@ -32,7 +32,7 @@ h1 { font-size: clamp(1.5rem, 1.1rem + 2vw, 2.125rem); line-height: 1.2; margin:
 h2 { font-size: 1.4rem; line-height: 1.25; margin: 3rem 0 0.75rem; padding-top: 1.5rem; border-top: 1px solid var(--line); }
 h3 { font-size: 1.075rem; margin: 2rem 0 0.5rem; }
 h4 { font-size: 1rem; margin: 1.5rem 0 0.25rem; }
-h1, h2, h3, p, dd, li, td, th, figcaption { overflow-wrap: anywhere; }
+body { overflow-wrap: anywhere; }
 p { margin: 0.5rem 0; max-width: 72ch; }
 a { color: var(--link); text-underline-offset: 0.15em; }
 :focus-visible { outline: 3px solid var(--s0); outline-offset: 2px; border-radius: 2px; }
@@ -68,7 +68,7 @@ th:first-child, td:first-child { padding-left: 0; }
 td.num small, th small { display: block; color: var(--muted); font-weight: 400; font-size: 0.8125rem; }
 .worst th, .worst td { font-weight: 700; border-top: 2px solid var(--ink); border-bottom: 0; }
 .attack { overflow-wrap: normal; white-space: nowrap; }
-th[scope=row] { min-width: 8.5rem; }
+th[scope=row] { min-width: 10rem; }
 .loss { color: var(--warn); }
 td.loss { font-weight: 600; }
 
@@ -81,6 +81,7 @@ td.loss { font-weight: 600; }
 @media (max-width: 45rem) { .chart .wide { display: none; } .chart .narrow { display: block; } }
 .legend { list-style: none; margin: 0.35rem 0 0.5rem; padding: 0; display: flex; flex-wrap: wrap; gap: 0.25rem 1.25rem; font-size: 0.9375rem; }
 .legend li { display: flex; align-items: center; gap: 0.5rem; }
+.legend li, .legend span { min-width: 0; }
 .legend svg { flex: none; }
 
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 27rem), 1fr)); gap: 1.25rem; margin-top: 0.75rem; }
@@ -91,7 +92,7 @@ td.loss { font-weight: 600; }
 .pictures div { min-width: 0; font-size: 0.8125rem; color: var(--muted); }
 .pictures img { display: block; width: 100%; height: auto; border-radius: 3px; background: #808080; }
 .pictures img.small { image-rendering: crisp-edges; image-rendering: pixelated; }
-.tops { display: grid; grid-template-columns: 1fr 1fr; gap: 0.9rem; font-size: 0.8125rem; }
+.tops { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 0.9rem; font-size: 0.8125rem; }
 .tops h4 { margin: 0 0 0.2rem; font-size: 0.8125rem; color: var(--muted); font-weight: 600; }
 .tops ol { list-style: none; margin: 0; padding: 0; }
 .tops li { margin-bottom: 0.3rem; line-height: 1.3; }
@@ -106,13 +107,13 @@ td.loss { font-weight: 600; }
 
 .status { font-weight: 600; white-space: nowrap; }
 .pass { color: var(--good); } .warn { color: var(--warn); } .fail { color: var(--bad); }
-dl.facts { display: grid; grid-template-columns: minmax(8rem, max-content) 1fr; gap: 0.3rem 1.25rem; margin: 0.5rem 0; font-size: 0.9375rem; }
-dl.facts dt { color: var(--muted); }
+dl.facts { display: grid; grid-template-columns: fit-content(14rem) minmax(0, 1fr); gap: 0.3rem 1.25rem; margin: 0.5rem 0; font-size: 0.9375rem; }
+dl.facts dt { color: var(--muted); min-width: 8rem; }
 dl.facts dd { margin: 0; min-width: 0; }
 details { margin: 0.5rem 0; }
 summary { cursor: pointer; color: var(--link); }
 @media (max-width: 36rem) {
-  dl.facts { grid-template-columns: 1fr; gap: 0; } dl.facts dd { margin-bottom: 0.5rem; }
+  dl.facts { grid-template-columns: minmax(0, 1fr); gap: 0; } dl.facts dd { margin-bottom: 0.5rem; }
   .audit thead { display: none; }
   .audit tr, .audit th, .audit td { display: block; border: 0; padding: 0.1rem 0; }
   .audit tr { padding: 0.6rem 0; border-bottom: 1px solid var(--line); }
