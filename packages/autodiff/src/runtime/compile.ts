@@ -20,7 +20,7 @@ export interface Spec {
   readonly shape: Shape
 }
 
-export interface CompileOptions extends Pick<EmitOptions, 'name' | 'opsets'> {
+export interface CompileOptions extends Pick<EmitOptions, 'name'> {
   /** @default a shared engine for this platform */
   readonly engine?: Engine
   /** Forced spellings of our own operators, for measuring and testing them. */
@@ -110,7 +110,6 @@ async function build<A extends readonly Tree<Tensor>[], R extends Tree<Tensor>>(
   )
   const bytes = emitBytes(inputs, outputs, {
     name: options.name ?? f.name,
-    opsets: options.opsets,
     target: { provider: engine.provider, spellings: options.spellings },
   })
   return {

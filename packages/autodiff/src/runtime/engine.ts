@@ -37,7 +37,7 @@ export interface Engine {
   readonly provider: Provider
   /** How many runs can go on at the same time: keep that many in flight. */
   readonly concurrency: number
-  load(model: Uint8Array): Promise<Program>
+  load(model: Uint8Array, externalData?: ReadonlyMap<string, Uint8Array>): Promise<Program>
   close(): Promise<void>
 }
 

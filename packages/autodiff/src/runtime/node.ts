@@ -1,6 +1,9 @@
 /** Engines for Node.js: onnxruntime-node on worker threads, or on the calling thread. */
+import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
+import { dirname, join } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { gunzipSync } from 'node:zlib'
 import type { NDArray } from '../tensor/array.ts'
 import {
   RuntimeError,
@@ -12,7 +15,7 @@ import {
   type Provider,
 } from './engine.ts'
 import { Sessions } from './sessions.ts'
-import type { Answer, Request } from './worker.ts'
+import type { Answer, Loaded, Request } from './worker.ts'
 
 /** @throws RuntimeError if the provider is unknown to this platform's ONNX Runtime */
 export function createEngine(options: EngineOptions = {}): Engine {
@@ -35,9 +38,9 @@ class DirectEngine implements Engine {
     this.provider = provider
     this.sessions = new Sessions({ provider, threads })
   }
-  async load(model: Uint8Array): Promise<Program> {
+  async load(model: Uint8Array, externalData?: ReadonlyMap<string, Uint8Array>): Promise<Program> {
     const id = programs++
-    await this.sessions.open(id, model).catch(rethrow)
+    await this.sessions.open(id, model, externalData).catch(rethrow)
     return {
       run: (feeds) => this.sessions.run(id, feeds).catch(rethrow),
       release: () => this.sessions.release(id),
@@ -70,11 +73,13 @@ class PoolEngine implements Engine {
     this.concurrency = workers
   }
 
-  async load(model: Uint8Array): Promise<Program> {
+  async load(model: Uint8Array, externalData?: ReadonlyMap<string, Uint8Array>): Promise<Program> {
     const id = programs++
     // One copy for all threads; each still parses it into a session of its own at its first run.
-    const shared = new Uint8Array(new SharedArrayBuffer(model.byteLength))
-    shared.set(model)
+    const loaded: Loaded = {
+      bytes: share(model),
+      externalData: externalData && new Map([...externalData].map(([path, data]) => [path, share(data)])),
+    }
     let released = false
     return {
       run: (feeds) => {
@@ -85,7 +90,7 @@ class PoolEngine implements Engine {
         return this.send(member, {
           kind: 'run',
           program: id,
-          model: first ? shared : undefined,
+          model: first ? loaded : undefined,
           feeds: own(feeds),
         })
       },
@@ -154,6 +159,12 @@ class PoolEngine implements Engine {
   }
 }
 
+function share(bytes: Uint8Array): Uint8Array {
+  const shared = new Uint8Array(new SharedArrayBuffer(bytes.byteLength))
+  shared.set(bytes)
+  return shared
+}
+
 /** Posting a view clones the whole buffer behind it: views are cut out first. */
 function own(feeds: Feeds): Record<string, NDArray> {
   return Object.fromEntries(
@@ -179,8 +190,9 @@ class FallbackEngine implements Engine {
     this.concurrency = engine.concurrency
     this.options = options
   }
-  async load(model: Uint8Array): Promise<Program> {
-    let program: Program = await this.engine.load(model).catch((e: Error) => this.fallBack(model, e))
+  async load(model: Uint8Array, externalData?: ReadonlyMap<string, Uint8Array>): Promise<Program> {
+    const fallBack = (error: Error) => this.fallBack(error).load(model, externalData)
+    let program: Program = await this.engine.load(model, externalData).catch(fallBack)
     let switched = false
     return {
       run: async (feeds) => {
@@ -189,21 +201,31 @@ class FallbackEngine implements Engine {
           return await program.run(feeds)
         } catch (error) {
           switched = true
-          program = await this.fallBack(model, error as Error)
+          program = await fallBack(error as Error)
           return program.run(feeds)
         }
       },
       release: () => program.release(),
     }
   }
-  private fallBack(model: Uint8Array, error: Error): Promise<Program> {
+  private fallBack(error: Error): Engine {
     this.options.onNotice?.(
       `${this.provider} cannot run this graph (${error.message}); the CPU runs it instead`,
     )
-    this.cpu ??= createEngine({ ...this.options, provider: 'cpu' })
-    return this.cpu.load(model)
+    return (this.cpu ??= createEngine({ ...this.options, provider: 'cpu' }))
   }
   async close(): Promise<void> {
     await Promise.all([this.engine.close(), this.cpu?.close()])
+  }
+}
+
+/** A model file's bytes, and the way to the files beside it that hold its external data. */
+export async function readModelFile(
+  path: string,
+): Promise<{ bytes: Uint8Array; externalData: (location: string) => Promise<Uint8Array> }> {
+  const bytes = await readFile(path)
+  return {
+    bytes: path.endsWith('.gz') ? gunzipSync(bytes) : bytes,
+    externalData: (location) => readFile(join(dirname(path), location)),
   }
 }

@@ -15,7 +15,11 @@ export class Sessions {
     this.options = options
   }
 
-  open(id: number, model: Uint8Array): Promise<ort.InferenceSession> {
+  open(
+    id: number,
+    model: Uint8Array,
+    externalData?: ReadonlyMap<string, Uint8Array>,
+  ): Promise<ort.InferenceSession> {
     const known = this.sessions.get(id)
     if (known) return known
     const { provider, threads } = this.options
@@ -26,6 +30,7 @@ export class Sessions {
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       logSeverityLevel: 4,
+      externalData: externalData && [...externalData].map(([path, data]) => ({ path, data: data.slice() })),
       // Waiting pools burn a core each: with several sessions alive that costs more than waking up does.
       extra: { session: { intra_op: { allow_spinning: '0' } } },
     })

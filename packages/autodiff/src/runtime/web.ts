@@ -16,8 +16,8 @@ export function createEngine(options: EngineOptions = {}): Engine {
   return {
     provider,
     concurrency: 1,
-    async load(model): Promise<Program> {
-      const session = await inTurn(() => open(model, provider, options))
+    async load(model, externalData): Promise<Program> {
+      const session = await inTurn(() => open(model, provider, options, externalData))
       return {
         run: (feeds) => inTurn(() => run(session, feeds)),
         release: () => inTurn(() => session.release()),
@@ -31,12 +31,14 @@ async function open(
   model: Uint8Array,
   provider: string,
   options: EngineOptions,
+  externalData?: ReadonlyMap<string, Uint8Array>,
 ): Promise<ort.InferenceSession> {
   const create = (providers: string[]) =>
     ort.InferenceSession.create(model, {
       executionProviders: providers,
       graphOptimizationLevel: 'all',
       logSeverityLevel: 4,
+      externalData: externalData && [...externalData].map(([path, data]) => ({ path, data })),
     })
   if (provider === 'cpu' || provider === 'wasm') return create(['wasm']).catch(fail)
   return create([provider, 'wasm']).catch((error: unknown) => {
@@ -68,4 +70,18 @@ async function run(session: ort.InferenceSession, feeds: Readonly<Record<string,
 
 function fail(error: unknown): never {
   throw new RuntimeError(runtimeMessage(error))
+}
+
+/** A model file's bytes from a URL, and the way to the files beside it that hold its external data. */
+export async function readModelFile(
+  url: string,
+): Promise<{ bytes: Uint8Array; externalData: (location: string) => Promise<Uint8Array> }> {
+  const base = new URL(url, globalThis.location?.href)
+  const get = async (address: URL) => {
+    const response = await fetch(address)
+    if (!response.ok)
+      throw new RuntimeError(`${address.href} answered ${response.status} ${response.statusText}`)
+    return new Uint8Array(await response.arrayBuffer())
+  }
+  return { bytes: await get(base), externalData: (location) => get(new URL(location, base)) }
 }

@@ -3,9 +3,15 @@ import { parentPort, workerData } from 'node:worker_threads'
 import type { NDArray } from '../tensor/array.ts'
 import { Sessions, type SessionOptions } from './sessions.ts'
 
+/** A model as it is sent to a worker. */
+export interface Loaded {
+  readonly bytes: Uint8Array
+  readonly externalData?: ReadonlyMap<string, Uint8Array>
+}
+
 /** What the pool asks of a worker. The model comes with the first run on this worker. */
 export type Request =
-  | { call: number; kind: 'run'; program: number; model?: Uint8Array; feeds: Record<string, NDArray> }
+  | { call: number; kind: 'run'; program: number; model?: Loaded; feeds: Record<string, NDArray> }
   | { call: number; kind: 'release'; program: number }
 export type Answer = { call: number; results?: Record<string, NDArray>; error?: string }
 
@@ -38,6 +44,9 @@ async function answer(request: Request): Promise<Record<string, NDArray>> {
     return {}
   }
   // ONNX Runtime refuses shared memory: the copy lives only while the session is made.
-  if (request.model) await sessions.open(request.program, request.model.slice())
+  if (request.model) {
+    const { bytes, externalData } = request.model
+    await sessions.open(request.program, bytes.slice(), externalData)
+  }
   return sessions.run(request.program, request.feeds)
 }

@@ -15,8 +15,6 @@ export interface EmitOptions {
   readonly name?: string
   readonly producer?: string
   readonly metadata?: Readonly<Record<string, string>>
-  /** Operator sets of operators taken over unchanged from a file. */
-  readonly opsets?: Readonly<Record<string, number>>
 }
 
 /**
@@ -47,6 +45,8 @@ class Emitter {
   private readonly literals = new Map<string, string>()
   private readonly nodes: OnnxNode[] = []
   private opset = BASE_OPSET
+  /** Versions that operators taken over from a file ask for, by domain. */
+  private readonly foreign: Record<string, number> = {}
   private batchName: string | undefined
 
   constructor(inputs: readonly Tensor[], options: EmitOptions) {
@@ -64,7 +64,7 @@ class Emitter {
     const outputs = results.map((t, i) => this.output(t, outputNames[i]!))
     return {
       irVersion: this.opset >= 21 ? 10 : 8,
-      opsets: { ...this.options.opsets, '': Math.max(this.opset, this.options.opsets?.[''] ?? 0) },
+      opsets: { ...this.foreign, '': Math.max(this.opset, this.foreign[''] ?? 0) },
       producer: this.options.producer ?? 'saddlepoint',
       metadata: this.options.metadata ?? {},
       graph: {
@@ -106,8 +106,10 @@ class Emitter {
       this.names.set(t, name)
       return name
     })
-    const { domain: given, opaque: _, ...attributes } = node.attributes
+    if (node.op === 'Sizes') return this.sizes(node)
+    const { domain: given, opaque, version, ...attributes } = node.attributes
     const domain = typeof given === 'string' ? given : (definition?.domain ?? '')
+    if (opaque && version) this.foreign[domain] = Math.max(this.foreign[domain] ?? 0, Number(version))
     const { inputs, rest } = this.operands(node, attributes)
     this.nodes.push({ op: node.op, domain, name: outputs.find(Boolean)!, inputs, outputs, attributes: rest })
   }
@@ -195,6 +197,20 @@ class Emitter {
 
   private times(name: string, k: number): string {
     return k === 1 ? name : this.helper('Mul', [name, this.literal(int64([1], [k]))])
+  }
+
+  /** Shape arithmetic that something reads at run time after all. */
+  private sizes(node: Node): void {
+    const [t] = node.outputs
+    const parts = (node.attributes['sizes'] as unknown as [number, number][]).map(([fixed, k]) =>
+      k ? this.times(this.batch(), k) : this.literal(int64([1], [fixed])),
+    )
+    const joined = parts.length > 1 ? this.helper('Concat', parts, { axis: 0 }) : parts[0]!
+    const shaped = this.helper('Reshape', [joined, this.literal(int64([t!.rank], t!.shape))])
+    this.names.set(
+      t!,
+      t!.type === 'int64' ? shaped : this.helper('Cast', [shaped], { to: ONNX_TYPES[t!.type] }),
+    )
   }
 
   private batchTimes(k: number): string {

@@ -1,0 +1,284 @@
+/** `load`: a model file as a function of tensors, checked against the file itself. */
+import { createEngine, readModelFile } from '#runtime'
+import { decodeModel } from '../onnx/decode.ts'
+import { encodeModel } from '../onnx/encode.ts'
+import type { ExternalData } from '../onnx/external-data.ts'
+import type { OnnxModel, ValueInfo } from '../onnx/graph.ts'
+import { upcastToFloat32 } from '../onnx/upcast.ts'
+import { upgradeModel } from '../onnx/upgrade.ts'
+import type { Engine } from '../runtime/engine.ts'
+import { compile } from '../runtime/compile.ts'
+import { OriginalModel } from '../runtime/original.ts'
+import { arrayTypes, float32, sizeOf, type DataType, type NDArray } from '../tensor/array.ts'
+import { atBatch, formatShape, ShapeError, type Shape } from '../tensor/shape.ts'
+import { input as symbol, type Tensor, type TensorType } from '../tensor/tensor.ts'
+import { logitsOf, type Logits } from './logits.ts'
+import { GraphFunction, ModelError, type ApplyOptions, type Port } from './model.ts'
+
+export interface LoadOptions {
+  /** Files of external data by location; beside the model when a path or URL is given. */
+  readonly externalData?: ExternalData
+  /** Sizes for dimensions that the file leaves open, by input name, without the batch. */
+  readonly inputShapes?: Readonly<Record<string, readonly number[]>>
+  /**
+   * Runs the checks against the original file.
+   * @default a one-thread engine on the calling thread
+   */
+  readonly engine?: Engine
+}
+
+/** How batches of any size go through a model: its own way, by rewriting a fixed batch, or not at all. */
+export type Batching = 'free' | 'rebatched' | 'fixed'
+
+/** A model file as a function: call it on its first input for its first output, while tracing. */
+export interface Model {
+  (x: Tensor): Tensor
+  readonly inputs: readonly Port[]
+  readonly outputs: readonly Port[]
+  readonly batching: Batching
+  /** The batch size that a 'fixed' model insists on; else −1. */
+  readonly batch: number
+  /** What was changed or noticed on the way in, for the user. */
+  readonly notices: readonly string[]
+  /** Float initializers by name. */
+  readonly parameters: Readonly<Record<string, NDArray>>
+  readonly source: OnnxModel
+  /** The file as it came, for results that must hold on the untouched model. */
+  readonly original: OriginalModel
+  /** All inputs by name to any named values (the outputs when absent). */
+  apply(feeds: Readonly<Record<string, Tensor>>, wanted?: readonly string[], options?: ApplyOptions): Tensor[]
+  /** The first output before a final Softmax, LogSoftmax or Sigmoid. */
+  logits(x: Tensor, options?: ApplyOptions): Logits
+}
+
+/**
+ * Reads a model: a path (Node.js) or URL (browser), or the bytes of a file.
+ *
+ * A batch fixed in the file is made free, hard-coded reshapes included, if the result agrees with the original on random
+ * inputs; half and double precision become single; opsets from 7 on are brought to one vocabulary.
+ *
+ * @throws OnnxFormatError if the file is damaged; ModelError if it cannot be traced or has no float input
+ */
+export async function load(source: string | Uint8Array, options: LoadOptions = {}): Promise<Model> {
+  const file =
+    typeof source === 'string' ? await readModelFile(source) : { bytes: source, externalData: undefined }
+  // A Node.js Buffer is a Uint8Array whose slice() does not copy: what follows relies on the ordinary one.
+  const bytes = new Uint8Array(file.bytes.buffer, file.bytes.byteOffset, file.bytes.byteLength)
+  const externalData = options.externalData ?? file.externalData
+  const files = new Map<string, Uint8Array>()
+  const decoded = await decodeModel(bytes, { externalData: remember(externalData, files) })
+  const model = upcastToFloat32(upgradeModel(decoded))
+  const engine = options.engine ?? createEngine({ workers: 0 })
+  const original = new OriginalModel(bytes, decoded, engine, files)
+  const ports = model.graph.inputs.map((info) => port(info, options.inputShapes?.[info.name]))
+  if (!ports.some((p) => p.shape.length && p.type === 'float32'))
+    throw new ModelError('the model has no float input, so nothing can be differentiated with respect to it')
+  const fixedBatch = declaredBatch(model.graph.inputs)
+  return new Loader(model, original, engine, ports, fixedBatch).load()
+}
+
+/** External data that was read is kept for the session of the original. */
+function remember(data: ExternalData | undefined, files: Map<string, Uint8Array>): ExternalData | undefined {
+  if (!data) return undefined
+  return async (location) => {
+    const found = typeof data === 'function' ? await data(location) : data.get(location)
+    if (!found) throw new ModelError(`external data "${location}" was not given`)
+    files.set(location, found)
+    return found
+  }
+}
+
+function declaredBatch(inputs: readonly ValueInfo[]): number | undefined {
+  const first = inputs[0]?.shape?.[0]
+  return typeof first === 'number' ? first : undefined
+}
+
+function port(info: ValueInfo, given?: readonly number[]): Port {
+  if (info.type === 'string' || info.type === 'unknown')
+    throw new ModelError(`input "${info.name}" holds ${info.type} values, which are not supported`)
+  if (!info.shape && !given) throw new ModelError(`input "${info.name}" has no declared shape: give it one`)
+  const rest = given ?? info.shape!.slice(1)
+  const open = rest.findIndex((d) => typeof d !== 'number')
+  if (open >= 0)
+    throw new ModelError(
+      `input "${info.name}" leaves dimension ${open + 1} open (${String(rest[open])}): give the shape of one sample`,
+    )
+  const shape = info.shape?.length === 0 ? [] : [-1, ...(rest as number[])]
+  return { name: info.name, type: info.type, shape }
+}
+
+class Loader {
+  private readonly model: OnnxModel
+  private readonly original: OriginalModel
+  private readonly engine: Engine
+  private readonly ports: readonly Port[]
+  private readonly fixedBatch: number | undefined
+  private readonly notices: string[] = []
+  constructor(
+    model: OnnxModel,
+    original: OriginalModel,
+    engine: Engine,
+    ports: readonly Port[],
+    fixedBatch: number | undefined,
+  ) {
+    this.model = model
+    this.original = original
+    this.engine = engine
+    this.ports = ports
+    this.fixedBatch = fixedBatch
+  }
+
+  async load(): Promise<Model> {
+    const fixed = this.fixedBatch
+    const free = new GraphFunction(this.model, this.ports, {
+      fixedBatch: fixed,
+      types: await this.probe(),
+    })
+    const problem = await this.disagreement(free, this.ports, fixed === undefined ? 2 : fixed * 2)
+    if (!problem) {
+      if (fixed !== undefined)
+        this.notices.push(`batch size ${fixed} is fixed in the file: rewritten to any size`)
+      return this.finish(free, this.ports, fixed === undefined ? 'free' : 'rebatched', -1)
+    }
+    if (fixed === undefined) throw new ModelError(`the traced model differs from the file: ${problem}`)
+    const ports = this.ports.map((p) => ({ ...p, shape: atBatch(p.shape, fixed) }))
+    const still = new GraphFunction(this.model, ports, { types: await this.probe() })
+    const worse = await this.disagreement(still, ports, fixed)
+    if (worse) throw new ModelError(`the traced model differs from the file: ${worse}`)
+    this.notices.push(
+      `the batch size ${fixed} fixed in the file cannot be changed (${problem}): samples run one by one`,
+    )
+    return this.finish(still, ports, 'fixed', fixed)
+  }
+
+  /** Why the traced graph is not the file's function, from one run of both on random inputs; undefined if it is. */
+  private async disagreement(
+    graph: GraphFunction,
+    ports: readonly Port[],
+    samples: number,
+  ): Promise<string | undefined> {
+    const feeds = Object.fromEntries(ports.map((p, i) => [p.name, noise(p, samples, i)]))
+    const wanted = await this.original.run(feeds)
+    const traced = compile((x: Record<string, Tensor>) => graph.apply(x), {
+      engine: this.engine,
+      specs: [Object.fromEntries(ports.map((p) => [p.name, { type: p.type, shape: p.shape }]))],
+      name: 'check',
+    })
+    try {
+      const found = (await traced(feeds)) as NDArray[]
+      for (const [i, { name }] of this.model.graph.outputs.entries()) {
+        const reason = difference(found[i]!, wanted[name]!)
+        if (reason) return `output "${name}": ${reason}`
+      }
+      return undefined
+    } catch (error) {
+      if (
+        error instanceof ModelError ||
+        error instanceof ShapeError ||
+        (error as Error).name === 'RuntimeError'
+      )
+        return (error as Error).message
+      throw error
+    } finally {
+      await traced.release()
+    }
+  }
+
+  /** Types of the outputs of operators without a rule, read off a run of the file with those values as outputs. */
+  private async probe(): Promise<ReadonlyMap<string, TensorType> | undefined> {
+    const known = new Map<string, TensorType>()
+    for (let round = 0; round < this.model.graph.nodes.length; round++) {
+      const graph = new GraphFunction(this.model, this.ports, { fixedBatch: this.fixedBatch, types: known })
+      const missing = untypedNode(graph, this.ports)
+      if (!missing) return known
+      for (const name of missing.filter(Boolean)) known.set(name, await this.observe(name))
+    }
+    return known
+  }
+
+  private async observe(name: string): Promise<TensorType> {
+    const graph = { ...this.model.graph, outputs: [{ name, type: 'unknown' as const }] }
+    const program = await this.engine.load(encodeModel({ ...this.model, graph }))
+    const sizes = this.fixedBatch === undefined ? [2, 3] : [this.fixedBatch, this.fixedBatch]
+    const seen: NDArray[] = []
+    for (const n of sizes)
+      seen.push(
+        (await program.run(Object.fromEntries(this.ports.map((p, i) => [p.name, noise(p, n, i)]))))[name]!,
+      )
+    await program.release()
+    const [a, b] = seen as [NDArray, NDArray]
+    const shape = a.dims.map((d, i) => {
+      if (this.fixedBatch !== undefined)
+        return i === 0 && d % this.fixedBatch === 0 ? -d / this.fixedBatch : d
+      return d === b.dims[i] ? d : -(b.dims[i]! - d)
+    })
+    return { type: a.type, shape }
+  }
+
+  private finish(graph: GraphFunction, ports: readonly Port[], batching: Batching, batch: number): Model {
+    const feed = (x: Tensor) => {
+      if (ports.length > 1)
+        throw new ModelError(
+          `the model has ${ports.length} inputs (${ports.map((p) => p.name).join(', ')}): use apply`,
+        )
+      return { [ports[0]!.name]: x }
+    }
+    const symbols = placeholders(ports)
+    const outputs = graph.apply(symbols)
+    const names = this.model.graph.outputs.map((o) => o.name)
+    const { stripped } = logitsOf(outputs[0]!)
+    if (stripped) this.notices.push(`ends in ${stripped}: attacked on the scores before it`)
+    return Object.assign((x: Tensor) => graph.apply(feed(x))[0]!, {
+      inputs: ports,
+      outputs: outputs.map((t, i) => ({ name: names[i]!, type: t.type, shape: t.shape })),
+      batching,
+      batch,
+      notices: this.notices,
+      parameters: graph.parameters,
+      source: this.model,
+      original: this.original,
+      apply: graph.apply.bind(graph),
+      logits: (x: Tensor, options?: ApplyOptions) => logitsOf(graph.apply(feed(x), [names[0]!], options)[0]!),
+    })
+  }
+}
+
+function placeholders(ports: readonly Port[]): Record<string, Tensor> {
+  return Object.fromEntries(ports.map((p) => [p.name, symbol(p.name, p.type, p.shape)]))
+}
+
+/** The outputs of the first node that has no types yet, or undefined if the whole graph can be traced. */
+function untypedNode(graph: GraphFunction, ports: readonly Port[]): readonly string[] | undefined {
+  try {
+    graph.apply(placeholders(ports))
+    return undefined
+  } catch (error) {
+    return error instanceof ModelError && error.untyped ? error.untyped : undefined
+  }
+}
+
+/** Samples in [0, 1], a fixed sequence. */
+function noise({ type, shape }: { type: DataType; shape: Shape }, samples: number, salt: number): NDArray {
+  const dims = atBatch(shape, samples)
+  let state = 12345 + salt
+  const data = Float32Array.from({ length: sizeOf(dims) }, () => {
+    state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff
+    return state / 0x7fffffff
+  })
+  return type === 'float32' ? float32(dims, data) : { type, dims, data: new arrayTypes[type](data.length) }
+}
+
+function difference(found: NDArray, wanted: NDArray): string | undefined {
+  if (found.dims.length !== wanted.dims.length || found.dims.some((d, i) => d !== wanted.dims[i]))
+    return `shape ${formatShape(found.dims)} instead of ${formatShape(wanted.dims)}`
+  let scale = 0
+  let worst = 0
+  for (let i = 0; i < wanted.data.length; i++) {
+    const w = Number(wanted.data[i])
+    const f = Number(found.data[i])
+    if (Number.isNaN(w) && Number.isNaN(f)) continue
+    scale = Math.max(scale, Math.abs(w))
+    worst = Math.max(worst, Math.abs(w - f))
+  }
+  return worst <= 2e-3 * Math.max(scale, 1e-3) ? undefined : `values differ by ${worst.toPrecision(3)}`
+}
