@@ -218,10 +218,9 @@ function decodeValueInfo({ name, type }: ValueInfoProto): ValueInfo {
   const value = type?.value
   if (value?.case !== 'tensorType') return { name, type: 'unknown' }
   const { elemType, shape } = value.value
-  const info: ValueInfo = {
-    name,
-    type: elemType === TensorProto_DataType.STRING ? 'string' : (typeOfCode(elemType) ?? 'unknown'),
-  }
+  const held = elemType === TensorProto_DataType.STRING ? 'string' : typeOfCode(elemType)
+  if (held === undefined) return { name, type: 'unknown' }
+  const info: ValueInfo = { name, type: held }
   if (shape === undefined) return info
   return {
     ...info,

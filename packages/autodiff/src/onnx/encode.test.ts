@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { float32, int64, ndarray } from '../tensor/array.ts'
+import { float32, int64, ndarray, type NDArray } from '../tensor/array.ts'
 import { decodeModel } from './decode.ts'
 import { encodeModel } from './encode.ts'
 import { digest, feedsFor, modelOf, node, realModels, run, value } from './kit.test.support.ts'
@@ -16,6 +16,9 @@ describe.skipIf(models.length === 0)('real models', () => {
     expect(await run(encoded, feeds)).toEqual(await run(bytes, feeds))
   })
 })
+
+const branch = (v: number) =>
+  modelOf({ opset: 13, inputs: [], outputs: ['k'], nodes: [], initializers: { k: float32([1], [v]) } }).graph
 
 describe('encodeModel', () => {
   it('writes integer-valued floats as floats', async () => {
@@ -84,5 +87,22 @@ describe('encodeModel', () => {
       },
     })
     expect(await decodeModel(encodeModel(model))).toEqual(model)
+  })
+
+  it('writes subgraphs that only return a constant', async () => {
+    const model = modelOf({
+      opset: 13,
+      inputs: [value('c', [], 'bool')],
+      outputs: ['y'],
+      nodes: [node('If', 'c', 'y', { then_branch: branch(2), else_branch: branch(3) })],
+    })
+    const { y } = await run(model, { c: ndarray('bool', [], [0]) })
+    expect(y!.data).toEqual(Float32Array.of(3))
+  })
+
+  it('refuses weights that one file cannot hold', () => {
+    const huge = { type: 'uint8', dims: [2 ** 31], data: { byteLength: 2 ** 31 } } as unknown as NDArray
+    const model = modelOf({ opset: 13, inputs: [], outputs: ['w'], nodes: [], initializers: { w: huge } })
+    expect(() => encodeModel(model)).toThrow(/at most 2147483647/)
   })
 })

@@ -88,7 +88,12 @@ function bindNames(call: NodeProto, body: FunctionProto, prefix: string): (name:
   body.input.forEach((name, i) => names.set(name, call.input[i] ?? ''))
   body.output.forEach((name, i) => {
     const outer = call.output[i]
-    if (outer !== undefined && outer !== '') names.set(name, outer)
+    if (outer === undefined || outer === '') return
+    if (names.has(name))
+      throw new OnnxFormatError(
+        `Function ${quote(body.name)} returns its input ${quote(name)} as it is; put an Identity between them`,
+      )
+    names.set(name, outer)
   })
   return (name) => names.get(name) ?? prefix + name
 }

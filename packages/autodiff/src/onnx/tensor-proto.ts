@@ -136,7 +136,8 @@ function viewBytes(bytes: Uint8Array, type: DataType, dims: readonly number[], w
     throw new OnnxFormatError(
       `${what} has ${bytes.byteLength} bytes of data where the shape [${dims.join(', ')}] of ${type} needs ${count * width}; the file is damaged`,
     )
-  const aligned = bytes.byteOffset % width === 0 ? bytes : bytes.slice()
+  // Not slice(): on Node's Buffer, which is a Uint8Array too, that does not copy.
+  const aligned = bytes.byteOffset % width === 0 ? bytes : new Uint8Array(bytes)
   return new Type(aligned.buffer as ArrayBuffer, aligned.byteOffset, count)
 }
 
