@@ -29,6 +29,18 @@ const stored = Buffer.from(
   'base64',
 )
 
+/** Written by Python's zipfile with its zip64 limit set to 10 bytes: x float32 [[1.5, 2.5]], y int64 [6]. */
+const wide = Buffer.from(
+  'UEsDBC0AAAAIAAAAIQB/aJlw//////////8FABQAeC5ucHkBABAAiAAAAAAAAABOAAAAAAAAAJvsF+obEMnIUMZQrZ6SWpxcpG6l' +
+    'oG6TZqKuo6Cell9UUpSYF59flJIKEndLzClOBYoXZyQWpAL5GoY6CkaaOgq1CmQDLgaGA/YMDAoOAFBLAwQtAAAACAAAACEAJ5PR' +
+    'VP//////////BQAUAHkubnB5AQAQAIgAAAAAAAAASAAAAAAAAACb7BfqGxDJyFDGUK2eklqcXKRupaBuk2mhrqOgnpZfVFKUmBef' +
+    'X5SSChJ3S8wpTgWKF2ckFqQC+RqGOpo6CrUKFAAuNgYIAABQSwECLQMtAAAACAAAACEAf2iZcP//////////BQAUAAAAAAAAAAAA' +
+    'gAEAAAAAeC5ucHkBABAAiAAAAAAAAABOAAAAAAAAAFBLAQItAy0AAAAIAAAAIQAnk9FU//////////8FABwAAAAAAAAAAACAAf//' +
+    '//95Lm5weQEAGACIAAAAAAAAAEgAAAAAAAAAhQAAAAAAAABQSwYGLAAAAAAAAAAtAC0AAAAAAAAAAAACAAAAAAAAAAIAAAAAAAAA' +
+    'lgAAAAAAAAAEAQAAAAAAAFBLBgcAAAAAmgEAAAAAAAABAAAAUEsFBgAAAAACAAIAlgAAAAQBAAAAAA==',
+  'base64',
+)
+
 async function npyFolderWith(images: NDArray, labels: NDArray): Promise<string> {
   const folder = await folderWith({})
   await writeNpy(join(folder, 'images.npy'), images)
@@ -58,6 +70,12 @@ describe('.npz', () => {
     const data = await loadDataset(join(await folderWith({ 'x.npz': stored }), 'x.npz'))
     expect([...data.labels]).toEqual([3, 4])
     expect((await data.batch(0, 9)).data).toEqual(Float32Array.from({ length: 12 }, (_, i) => i / 12))
+  })
+
+  test('zip64', async () => {
+    const data = await loadDataset(join(await folderWith({ 'x.npz': wide }), 'x.npz'))
+    expect(data).toMatchObject({ kind: 'table', labels: Int32Array.of(6) })
+    expect((await data.batch(0, 1)).data).toEqual(Float32Array.of(1.5, 2.5))
   })
 
   test('a split that is not there', async () => {

@@ -60,6 +60,12 @@ export interface LoadOptions {
   labels?: string
   /** Whether pictures stored as floats must lie in [0, 1] or may hold anything finite. @default 'unit' */
   range?: 'unit' | 'any'
+  /**
+   * Decoded pictures up to this many bytes stay in memory; the rest is decoded again when asked for.
+   *
+   * @default 268435456
+   */
+  cacheBytes?: number
   /** Called while files are checked. `total` is an upper bound. */
   onProgress?: (done: number, total: number) => void
   signal?: AbortSignal

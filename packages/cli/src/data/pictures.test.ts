@@ -122,6 +122,20 @@ describe('unreadable pictures', () => {
     expect(middle.sources).toEqual(['b/2.png'])
   })
 
+  test('what does not fit the cache is decoded again', async () => {
+    const files = Object.fromEntries([red, green, blue].map((picture, i) => [`a/${i}.png`, picture]))
+    const folder = await folderWith(files)
+    const progress: number[][] = []
+    const onProgress = (...step: [number, number]) => progress.push(step)
+    const data = await loadDataset(folder, { cacheBytes: 200, onProgress })
+    expect(progress).toEqual([[3, 3]])
+    expect((await data.batch(0, 3)).data).toEqual((await (await loadDataset(folder)).batch(0, 3)).data)
+    for (const file of Object.keys(files)) await rm(join(folder, file))
+    // One picture of 144 bytes fits.
+    expect((await data.batch(0, 1)).data[0]).toBe(1)
+    await expectUsage(data.batch(0, 3), /a\/1\.png changed after it was checked/)
+  })
+
   test('nothing left', async () => {
     await expectUsage(
       loadDataset(await folderWith({ 'a/1.png': 'x' })),

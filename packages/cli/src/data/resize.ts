@@ -1,6 +1,6 @@
 /**
  * Bilinear resampling with antialiasing, bit for bit as Pillow's `Image.resize(…, BILINEAR)`, which torchvision's
- * `Resize` uses on pictures: published accuracies assume it, and libvips' kernels differ by several grey levels.
+ * `Resize` uses on pictures: published accuracies assume it, and libvips' linear kernel is off by 1.5 grey levels on average.
  */
 
 /** Pillow's fixed point for 8-bit pictures: the product of a weight and 255 fits 32 bits with 2 bits to spare. */

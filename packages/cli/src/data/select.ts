@@ -13,8 +13,6 @@ import {
 } from './dataset.ts'
 import { preparePicture } from './picture.ts'
 
-/** Decoded pictures up to this many bytes stay in memory; the rest is decoded again when asked for. */
-const cacheBytes = 256 * 2 ** 20
 /** Pictures read at once: enough to keep libvips' threads busy, few enough to hold in memory at any size. */
 const readAhead = 8
 
@@ -84,7 +82,7 @@ async function selectUniform(source: Source, options: LoadOptions, prepare: Prep
  * cannot change the length or stop an evaluation hours later. Stops as soon as offset and limit are met.
  */
 async function selectFiles(source: Source, options: LoadOptions, prepare: Prepare): Promise<Selection> {
-  const { offset = 0, limit = Infinity, signal, onProgress } = options
+  const { offset = 0, limit = Infinity, cacheBytes = 2 ** 28, signal, onProgress } = options
   const order = orderOf(source, options)
   const wanted = offset + limit
   const skipped: Skipped[] = []
