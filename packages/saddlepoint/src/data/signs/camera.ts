@@ -135,6 +135,9 @@ function convolve(
   }
 }
 
+/** Keeps the noise apart from what an attack with the same seed draws: its random start must not follow it. */
+const SENSOR = 0x7369676e
+
 /** Entries of the tone table. */
 const TONES = 256
 
@@ -145,7 +148,7 @@ const TONES = 256
  */
 export function expose(canvas: Canvas, random: Random, seed: number, sample: number): Uint8Array {
   const pixels = canvas.size ** 2
-  const noise = fillNormal(new Float32Array(3 * pixels), { seed, sample })
+  const noise = fillNormal(new Float32Array(3 * pixels), { seed, sample, draw: SENSOR })
   const level = 255 * (0.01 + 0.06 * random.uniform() ** 3)
   const exponent = Math.exp(0.12 * random.normal()) / 2.2
   // Over the square root of the light the curve is almost straight, so that a short table interpolates it well.
