@@ -1,6 +1,7 @@
 /** ONNX in, gradients out: trace, differentiate, compile and run functions of tensors. */
 export * from './tensor/index.ts'
 export { grad, valueAndGrad, gradientOf, type GradOptions } from './transform/grad.ts'
+export { gradientGraph, type GradientGraphOptions, type LossFunction } from './transform/gradient-graph.ts'
 export { emit, emitBytes, type EmitOptions } from './transform/emit.ts'
 export {
   compile,
