@@ -2,6 +2,7 @@
 import { broadcastShapes } from './shape.ts'
 import {
   apply,
+  constantValue,
   defineOp,
   lift,
   scalar,
@@ -66,17 +67,20 @@ defineOp('Pow', {
   infer: broadcast,
   elementwise: true,
   gradient: ({ dy, inputs: [x, p], outputs: [y], needs }) => {
-    const exponent = scalarValue(p)
-    const base = needs[0]
-      ? exponent === 2
-        ? dy.mul(x!).mul(2)
-        : dy.mul(p!.cast('float32')).mul(pow(x!, p!.sub(lift(1, p!.type))))
-      : undefined
+    const base = needs[0] ? powerRule(dy, x!, p!) : undefined
     // x^p log x tends to 0 as x does, for p > 0: log's own infinity must not win.
     const positive = needs[1] ? maximum(x!, 1e-30) : undefined
     return [base, positive && dy.mul(y!).mul(log(positive))]
   },
 })
+function powerRule(dy: Tensor, x: Tensor, p: Tensor): Tensor {
+  if (scalarValue(p) === 2) return dy.mul(x).mul(2)
+  const slope = p.cast('float32').mul(pow(x, p.sub(lift(1, p.type))))
+  const known = constantValue(p)?.data
+  if (known?.every((v) => Number(v) !== 0)) return dy.mul(slope)
+  // x⁰ is constant at x = 0 too, where 0 · x⁻¹ is not a number.
+  return dy.mul(apply('Where', [apply('Equal', [p, lift(0, p.type)]), scalar(0), slope]))
+}
 /** x to the power p; the gradient with respect to p is defined for x ≥ 0. */
 export function pow(x: Tensor, p: Operand): Tensor {
   return apply('Pow', [x, lift(p, x.type)])
@@ -87,9 +91,11 @@ defineOp('Mod', {
   elementwise: true,
   gradient: ({ dy, inputs: [a, b], needs }) => [
     dy,
-    needs[1] ? dy.mul(apply('Floor', [a!.div(b!)])).neg() : undefined,
+    needs[1] ? dy.mul(truncated(a!.div(b!))).neg() : undefined,
   ],
 })
+// Of floats ONNX has the remainder with the dividend's sign only, whose quotient is rounded towards zero.
+const truncated = (x: Tensor) => apply('Sign', [x]).mul(apply('Floor', [abs(x)]))
 
 export const neg = unary('Neg', () => scalar(-1))
 export const abs = unary('Abs', (x) => apply('Sign', [x]))

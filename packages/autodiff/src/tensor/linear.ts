@@ -88,14 +88,22 @@ interface Equation {
   terms: string[]
   result: string
 }
-function parseEquation(text: string, count: number): Equation {
+/** Letters for the dimensions of an ellipsis: beyond what an equation may name itself. */
+const ellipsisLetters = (count: number) =>
+  Array.from({ length: count }, (_, i) => String.fromCharCode(0x3b1 + i)).join('')
+
+function parseEquation(attributes: Attributes, inputs: readonly Tensor[]): Equation {
+  const text = stringAttr(attributes, 'equation', '')
   const [left = '', right] = text.replaceAll(' ', '').split('->')
-  const terms = left.split(',')
-  if (text.includes('.')) throw new ShapeError(`Einsum "${text}": ellipsis is not supported`)
-  if (terms.length !== count) throw new ShapeError(`Einsum "${text}" given ${count} operands`)
-  const letters = [...left.replaceAll(',', '')]
+  const named = left.split(',')
+  if (named.length !== inputs.length) throw new ShapeError(`Einsum "${text}" given ${inputs.length} operands`)
+  const hidden = named.map((t, i) => (t.includes('...') ? inputs[i]!.rank - (t.length - 3) : 0))
+  const all = ellipsisLetters(Math.max(...hidden))
+  // Ellipses are aligned at their last dimension, as in broadcasting.
+  const terms = named.map((t, i) => t.replace('...', all.slice(all.length - hidden[i]!)))
+  const letters = [...named.join('').replaceAll('.', '')]
   const once = [...new Set(letters)].filter((l) => letters.filter((m) => m === l).length === 1)
-  return { terms, result: right ?? once.sort().join('') }
+  return { terms, result: right?.replace('...', all) ?? all + once.sort().join('') }
 }
 function letterSizes({ terms }: Equation, inputs: readonly Tensor[]): Map<string, number> {
   const sizes = new Map<string, number>()
@@ -114,25 +122,38 @@ function letterSizes({ terms }: Equation, inputs: readonly Tensor[]): Map<string
 }
 defineOp('Einsum', {
   infer: (inputs, attributes) => {
-    const equation = parseEquation(stringAttr(attributes, 'equation', ''), inputs.length)
+    const equation = parseEquation(attributes, inputs)
     const sizes = letterSizes(equation, inputs)
     return [{ type: inputs[0]!.type, shape: [...equation.result].map((l) => sizes.get(l)!) }]
   },
   gradient: ({ dy, inputs, attributes, needs }) => {
-    const { terms, result } = parseEquation(stringAttr(attributes, 'equation', ''), inputs.length)
+    const equation = parseEquation(attributes, inputs)
+    const { terms, result } = equation
     if (terms.some((t) => new Set(t).size < t.length))
       throw new Error(`Einsum "${stringAttr(attributes, 'equation', '')}" takes a diagonal: no gradient rule`)
+    const sizes = letterSizes(equation, inputs)
     return inputs.map((x, i) => {
       if (!needs[i]) return undefined
       const others = inputs.filter((_, j) => j !== i)
       const otherTerms = terms.filter((_, j) => j !== i)
-      // Letters that stand in this operand alone were summed over: the gradient is constant along them.
-      const reachable = [...terms[i]!].filter((l) => [result, ...otherTerms].some((t) => t.includes(l)))
-      const g = einsum(`${[result, ...otherTerms].join(',')}->${reachable.join('')}`, dy, ...others)
+      // Letters that stand in this operand alone were summed over: the gradient is constant along them. Those that
+      // are broadcast in it are summed over in turn.
+      const reachable = [...terms[i]!].filter(
+        (l, axis) => x.shape[axis] === sizes.get(l) && [result, ...otherTerms].some((t) => t.includes(l)),
+      )
+      const g = plainEinsum([result, ...otherTerms], reachable.join(''), [dy, ...others])
       const kept = [...terms[i]!].map((l, axis) => (reachable.includes(l) ? x.shape[axis]! : 1))
       return expand(g.reshape(kept), x.shape)
     })
   },
 })
-/** Einstein summation over named indices, without ellipsis: `einsum('nij,nj->ni', a, b)`. */
+/** An equation whose letters may be those of an ellipsis: written with free Latin ones. */
+function plainEinsum(terms: readonly string[], result: string, operands: readonly Tensor[]): Tensor {
+  const used = new Set([...terms, result].join(''))
+  const free = [...'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'].filter((l) => !used.has(l))
+  const names = new Map([...used].filter((l) => l > 'z').map((l) => [l, free.shift()!]))
+  const latin = (t: string) => [...t].map((l) => names.get(l) ?? l).join('')
+  return einsum(`${terms.map(latin).join(',')}->${latin(result)}`, ...operands)
+}
+/** Einstein summation over named indices: `einsum('nij,nj->ni', a, b)`, `einsum('...ij,...jk->...ik', a, b)`. */
 export const einsum = (equation: string, ...operands: Tensor[]) => apply('Einsum', operands, { equation })

@@ -146,7 +146,7 @@ export class Tensor {
   square(): Tensor {
     return apply('Mul', [this, this])
   }
-  /** Sum over the given axes (all when absent). */
+  /** Sum over the given axes (all when absent, none when the list is empty). */
   sum(axes?: readonly number[] | number, keepDims = false): Tensor {
     return reduce('ReduceSum', this, axes, keepDims)
   }
@@ -183,6 +183,8 @@ function reduce(
   keepDims: boolean,
 ): Tensor {
   const list = axes === undefined ? x.shape.map((_, i) => i) : typeof axes === 'number' ? [axes] : axes
+  // ONNX takes an empty list for all axes; here, as in NumPy, it is none.
+  if (list.length === 0 && x.rank > 0) return x
   const positive = list.map((a) => (a < 0 ? a + x.rank : a))
   return apply(op, [x], { axes: positive, keepdims: keepDims ? 1 : 0 })
 }

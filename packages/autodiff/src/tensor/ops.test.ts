@@ -1,0 +1,8 @@
+import { describe, test } from 'vitest'
+import { check } from './check.test.support.ts'
+import { families } from './cases/all.test.support.ts'
+
+for (const [family, cases] of Object.entries(families))
+  describe(family, () => {
+    test.for([...cases])('$name', (one) => check(one))
+  })
