@@ -65,8 +65,10 @@ function dapple(canvas: Canvas, random: Random): void {
 /** Blurs by defocus, and in one picture of five by motion. Widths are in 1/32 of the picture. */
 export function blur(canvas: Canvas, random: Random): void {
   const unit = canvas.size / 32
-  // The floor stands for the lens and the colour filter; the tail for signs far away, enlarged.
-  const sigma = (0.35 + 1.1 * random.uniform() ** 2.4) * unit
+  // The floor stands for the lens and the colour filter; the tail for signs far away, enlarged:
+  // one in ten is so far that similar signs are hard to tell apart.
+  const far = random.uniform() < 0.1 ? random.uniform(0.5, 1.4) : 0
+  const sigma = (0.35 + 1.1 * random.uniform() ** 2.4 + far) * unit
   const moving = random.uniform() < 0.2
   const length = random.uniform(1, 4) * unit
   const angle = random.normal() * 0.5
@@ -149,7 +151,8 @@ const TONES = 256
 export function expose(canvas: Canvas, random: Random, seed: number, sample: number): Uint8Array {
   const pixels = canvas.size ** 2
   const noise = fillNormal(new Float32Array(3 * pixels), { seed, sample, draw: SENSOR })
-  const level = 255 * (0.01 + 0.06 * random.uniform() ** 3)
+  const dim = random.uniform() < 0.08 ? random.uniform(0.02, 0.07) : 0
+  const level = 255 * (0.01 + 0.06 * random.uniform() ** 3 + dim)
   const exponent = Math.exp(0.12 * random.normal()) / 2.2
   // Over the square root of the light the curve is almost straight, so that a short table interpolates it well.
   const tones = Float32Array.from({ length: TONES + 2 }, (_, i) => 255 * (i / TONES) ** (2 * exponent))

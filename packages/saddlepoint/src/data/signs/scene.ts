@@ -229,9 +229,9 @@ export function drawMount(canvas: Canvas, random: Random, face: Face, view: Homo
 /** Lays dirt, and sometimes leaves, stickers, snow, a branch or a post, over the sign. */
 export function drawOccluders(canvas: Canvas, random: Random, view: Homography): void {
   if (random.uniform() < 0.3) drawDirt(canvas, random)
-  // More than half have nothing in front, a third one thing, the rest two.
+  // Half have nothing in front, a third one thing, the rest several.
   const draw = random.uniform()
-  const count = draw < 0.55 ? 0 : draw < 0.9 ? 1 : 2
+  const count = draw < 0.5 ? 0 : draw < 0.84 ? 1 : draw < 0.96 ? 2 : 3
   for (let n = 0; n < count; n++) pick(random, occluders)(canvas, random, view)
 }
 
@@ -265,8 +265,8 @@ const occluders: readonly Occluder[] = [
   function sticker(canvas, random, view) {
     const x = random.uniform(-0.6, 0.6)
     const y = random.uniform(-0.6, 0.6)
-    const width = random.uniform(0.1, 0.24)
-    const height = random.uniform(0.1, 0.24)
+    const width = random.uniform(0.1, 0.32)
+    const height = random.uniform(0.1, 0.32)
     const colour: Colour = [random.uniform(0, 0.9), random.uniform(0, 0.9), random.uniform(0, 0.9)]
     canvas.draw([rectangle(x - width, y - height, x + width, y + height)], view, colour)
   },
