@@ -11,6 +11,7 @@ const attack = (name: string, robust: number, rest: Partial<AttackSummary> = {})
   claimed: CORRECT - robust,
   verified: CORRECT - robust,
   verifiedAfterRounding: CORRECT - robust,
+  attacked: CORRECT,
   options: { steps: 40, stepSize: 2 / 255, randomStart: true },
   reference: `Authors of ${name}, 2018, eq. (2)`,
   forwards: 10_240,

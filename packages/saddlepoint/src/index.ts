@@ -1,1 +1,44 @@
+/** Attack, defend, explain and measure neural networks given as ONNX files. */
+export { classifier, Classifier, ClassifierError, type ClassifierOptions } from './model/classifier.ts'
+export { conventionsSchema, parseFraction, type Conventions } from './model/conventions.ts'
+export * from './losses/index.ts'
+export * from './perturbations/index.ts'
+export {
+  both,
+  confident,
+  misclassified,
+  parseCriterion,
+  targeted,
+  type Criterion,
+} from './criteria/criterion.ts'
+export {
+  attack,
+  optionsOf,
+  AttackOptionError,
+  type AttackBatch,
+  type AttackControl,
+  type AttackDefinition,
+  type AttackOutcome,
+  type AttackScope,
+  type AttackState,
+  type ConfiguredAttack,
+  type PreparedAttack,
+} from './attacks/attack.ts'
+export { prepare } from './attacks/driver.ts'
+export { fgsm } from './attacks/fgsm.ts'
+export { bim } from './attacks/bim.ts'
+export { pgd } from './attacks/pgd.ts'
+export { attacks, definitions, parseAttack, presets } from './attacks/registry.ts'
+export {
+  evaluate,
+  type Evaluation,
+  type EvaluationData,
+  type EvaluateOptions,
+  type Progress,
+  type Store,
+  type StoredBatch,
+} from './evaluate/evaluate.ts'
+export { wilson } from './evaluate/statistics.ts'
 export * from './evaluate/result.ts'
+export { renderSign, signBatch, signClasses } from './data/signs/signs.ts'
+export { Random, fillNormal, fillUniform, philox } from './random/philox.ts'

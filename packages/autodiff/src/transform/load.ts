@@ -67,7 +67,7 @@ export async function load(source: string | Uint8Array, options: LoadOptions = {
   const externalData = options.externalData ?? file.externalData
   const files = new Map<string, Uint8Array>()
   const decoded = await decodeModel(bytes, { externalData: remember(externalData, files) })
-  const model = upcastToFloat32(upgradeModel(decoded))
+  const model = upgradeModel(upcastToFloat32(decoded))
   const engine = options.engine ?? createEngine({ workers: 0 })
   const original = new OriginalModel(bytes, decoded, engine, files)
   const ports = model.graph.inputs.map((info) => port(info, options.inputShapes?.[info.name]))
@@ -146,7 +146,7 @@ class Loader {
     const worse = await this.disagreement(still, ports, fixed)
     if (worse) throw new ModelError(`the traced model differs from the file: ${worse}`)
     this.notices.push(
-      `the batch size ${fixed} fixed in the file cannot be changed (${problem}): samples run one by one`,
+      `the batch size ${fixed} fixed in the file cannot be changed (${problem}): samples run ${fixed === 1 ? 'one by one' : `${fixed} at a time`}`,
     )
     return this.finish(still, ports, 'fixed', fixed)
   }

@@ -64,6 +64,8 @@ export interface AttackSummary extends Ledger {
   readonly claimed: number
   readonly verified: number
   readonly verifiedAfterRounding: number
+  /** Samples the attack was run on, and finished. */
+  readonly attacked: number
   readonly options: Readonly<Record<string, unknown>>
   readonly reference: string
 }

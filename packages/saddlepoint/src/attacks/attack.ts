@@ -1,0 +1,162 @@
+/** What an attack is: a start and a step, written as traced functions over the state of each sample. */
+import type { Engine, NDArray, Tensor } from '@saddlepoint/autodiff'
+import { z } from 'zod'
+import type { Criterion } from '../criteria/criterion.ts'
+import type { Loss } from '../losses/loss.ts'
+import type { Classifier } from '../model/classifier.ts'
+import { fraction } from '../model/conventions.ts'
+import type { Ball, Perturbation } from '../perturbations/perturbation.ts'
+import type { RandomSource } from './random-source.ts'
+
+/** Per-sample tensors that one step hands to the next; `p` is the perturbation that is evaluated. */
+export type AttackState = Readonly<Record<string, Tensor>> & { readonly p: Tensor }
+
+/** What a traced start or step works with. */
+export interface AttackScope {
+  readonly ball: Ball
+  /** Clean samples [N, …]. */
+  readonly x: Tensor
+  /** Radius per sample [N]. */
+  readonly eps: Tensor
+  /** True classes, int64 [N]. */
+  readonly labels: Tensor
+  /** Wanted classes, int64 [N], if the attack is targeted. */
+  readonly targets?: Tensor
+  readonly random: RandomSource
+  /** Number of this step, from 0: a scalar. */
+  readonly step: Tensor
+  /** Scores of the perturbed samples [N, K]; costs one forward pass per sample. */
+  evaluate(p: Tensor): Tensor
+  /** Gradient of the loss at p, in the shape of p; costs a forward and a backward pass per sample. */
+  ascend(p: Tensor): Tensor
+}
+
+export interface AttackDefinition<Options extends z.ZodObject = z.ZodObject> {
+  readonly name: string
+  /** Paper, and equation or algorithm number. */
+  readonly reference: string
+  /** What it needs of the model. */
+  readonly access: 'gradient' | 'scores' | 'labels'
+  /** Whether it stays within a given eps, or looks for the smallest one. */
+  readonly kind: 'fixed-eps' | 'minimum-norm'
+  /** Its place on the axes, in a few words. */
+  readonly optimiser: string
+  readonly options: Options
+  steps(options: z.output<Options>): number
+  start(scope: AttackScope, options: z.output<Options>): AttackState
+  step(scope: AttackScope, state: AttackState, options: z.output<Options>): AttackState
+}
+
+/** Options that every attack of the shared driver has. */
+export const sharedOptions = z.object({
+  loss: z.string().default('cross-entropy').describe('what it climbs: cross-entropy, margin or dlr'),
+  restarts: z
+    .number()
+    .int()
+    .min(1)
+    .default(1)
+    .describe('runs from new random starts, on the samples still standing'),
+  iterates: z
+    .enum(['every', 'last'])
+    .default('every')
+    .describe('whether a success at any iterate counts, or only at the last one'),
+})
+export type SharedOptions = z.output<typeof sharedOptions>
+
+/** An attack with its options chosen. */
+export interface ConfiguredAttack {
+  readonly definition: AttackDefinition
+  readonly name: string
+  readonly options: Readonly<Record<string, unknown>> & SharedOptions
+}
+
+/** Chosen options that the attack does not have, or that are out of range. */
+export class AttackOptionError extends Error {
+  override name = 'AttackOptionError'
+}
+
+export interface AttackFactory<Options extends z.ZodObject> {
+  (options?: z.input<Options> & z.input<typeof sharedOptions>): ConfiguredAttack
+  readonly definition: AttackDefinition<Options>
+}
+
+/** Makes an attack out of its definition: a function from options to an attack. */
+export function attack<Options extends z.ZodObject>(
+  definition: AttackDefinition<Options>,
+): AttackFactory<Options> {
+  const schema = optionsOf(definition)
+  const configure = (options: object = {}): ConfiguredAttack => {
+    const parsed = schema.safeParse(options)
+    if (!parsed.success)
+      throw new AttackOptionError(
+        `${definition.name}: ${parsed.error.issues.map((i) => describe(i, schema)).join('; ')}`,
+      )
+    return {
+      definition: definition as unknown as AttackDefinition,
+      name: definition.name,
+      options: parsed.data as ConfiguredAttack['options'],
+    }
+  }
+  return Object.assign(configure, { definition }) as unknown as AttackFactory<Options>
+}
+
+/** Own and shared options together. */
+export function optionsOf(definition: Pick<AttackDefinition, 'options'>): z.ZodObject {
+  return sharedOptions.extend(definition.options.shape).strict()
+}
+
+function describe(issue: z.core.$ZodIssue, schema: z.ZodObject): string {
+  if (issue.code === 'unrecognized_keys')
+    return `no option ${issue.keys.join(', ')}; it has ${Object.keys(schema.shape).join(', ')}`
+  return `${issue.path.join('.')}: ${issue.message}`
+}
+
+/** Step length as a number in the units of eps, or a rule when absent. */
+export const stepSizeOption = (rule: string) =>
+  fraction.optional().describe(`step length in the units of eps; ${rule} if absent`)
+
+/** One attack made ready for one model, norm and criterion. */
+export interface PreparedAttack {
+  run(batch: AttackBatch, control?: AttackControl): Promise<AttackOutcome>
+  release(): Promise<void>
+}
+
+export interface AttackSetting {
+  readonly model: Classifier
+  readonly perturbation: Perturbation
+  readonly criterion: Criterion
+  readonly loss: Loss
+  readonly engine: Engine
+}
+
+/** Samples to attack together. */
+export interface AttackBatch {
+  /** [n, …] in the model's bounds. */
+  readonly x: NDArray
+  /** Index of the true output of each sample. */
+  readonly labels: ArrayLike<number>
+  readonly targets?: ArrayLike<number>
+  /** Radius of each sample. */
+  readonly eps: ArrayLike<number>
+  /** Index of each sample in its data set: random numbers depend on it. */
+  readonly samples: readonly number[]
+}
+
+export interface AttackControl {
+  readonly seed?: number
+  readonly signal?: AbortSignal
+  /** Model evaluations (forward passes) that a sample may cost. */
+  readonly maxQueries?: number
+  readonly maxTimeMs?: number
+  /** Told after each step: how many samples still stand. */
+  onStep?(step: number, standing: number): void
+}
+
+export interface AttackOutcome {
+  /** The adversarial of each sample; where there is none, the last attempt. */
+  readonly adversarials: NDArray
+  readonly success: readonly boolean[]
+  /** Passes through the model that each sample cost. */
+  readonly forwards: Uint32Array
+  readonly backwards: Uint32Array
+}

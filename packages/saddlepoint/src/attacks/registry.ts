@@ -1,0 +1,70 @@
+/** All attacks by name, and the way from text such as `pgd:steps=40,stepSize=8/255` to one of them. */
+import type { AttackDefinition, ConfiguredAttack } from './attack.ts'
+import { AttackOptionError, optionsOf } from './attack.ts'
+import { bim } from './bim.ts'
+import { fgsm } from './fgsm.ts'
+import { pgd } from './pgd.ts'
+import { parseFraction } from '../model/conventions.ts'
+
+type Factory = ((options?: never) => ConfiguredAttack) & { readonly definition: unknown }
+
+const factories = [fgsm, bim, pgd] as unknown as readonly Factory[]
+
+export const attacks: ReadonlyMap<string, (options?: object) => ConfiguredAttack> = new Map(
+  factories.map((f) => [
+    (f.definition as AttackDefinition).name,
+    f as unknown as (options?: object) => ConfiguredAttack,
+  ]),
+)
+
+export const definitions: readonly AttackDefinition[] = factories.map((f) => f.definition as AttackDefinition)
+
+/** Named sets of attacks. */
+export const presets: Readonly<Record<string, readonly string[]>> = {
+  quick: ['fgsm', 'pgd:steps=20'],
+}
+
+/** Other names for options that users bring along from other toolkits. */
+const ALIASES: Readonly<Record<string, string>> = {
+  alpha: 'stepSize',
+  rel_stepsize: 'stepSize',
+  random_start: 'randomStart',
+}
+
+/**
+ * Reads one attack, `name` or `name:option=value,…`, or the name of a preset.
+ *
+ * @throws AttackOptionError
+ */
+export function parseAttack(text: string): ConfiguredAttack[] {
+  const [name = '', rest] = split(text.trim(), ':')
+  const preset = presets[name]
+  if (preset) {
+    if (rest) throw new AttackOptionError(`the preset ${name} takes no options`)
+    return preset.flatMap(parseAttack)
+  }
+  const factory = attacks.get(name)
+  if (!factory)
+    throw new AttackOptionError(
+      `there is no attack "${name}"; there are ${[...attacks.keys(), ...Object.keys(presets)].join(', ')}`,
+    )
+  const definition = definitions.find((d) => d.name === name)!
+  const known = new Set(Object.keys(optionsOf(definition).shape))
+  const options = (rest ? rest.split(',') : []).map((pair) => {
+    const [given = '', value] = split(pair, '=')
+    const key = known.has(given) ? given : (ALIASES[given] ?? given)
+    if (value === undefined) throw new AttackOptionError(`${name}: "${pair}" is not written option=value`)
+    return [key, parseValue(value)]
+  })
+  return [factory(Object.fromEntries(options))]
+}
+
+function split(text: string, separator: string): [string, string | undefined] {
+  const at = text.indexOf(separator)
+  return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)]
+}
+
+function parseValue(text: string): unknown {
+  if (text === 'true' || text === 'false') return text === 'true'
+  return parseFraction(text) ?? text
+}

@@ -1,0 +1,185 @@
+/** A classifier as its user holds it: a model file, how it is fed, and what its outputs are called. */
+import {
+  batched,
+  compile,
+  concat,
+  createEngine,
+  elements,
+  formatShape,
+  float32,
+  load,
+  type Engine,
+  type LoadOptions,
+  type Model,
+  type NDArray,
+  type Shape,
+  type Tensor,
+} from '@saddlepoint/autodiff'
+import type { Conventions } from './conventions.ts'
+import { preprocess } from './preprocess.ts'
+
+export interface ClassifierOptions extends Conventions {
+  /** Shape of one sample as the user has it; derived from the model's input when absent. */
+  readonly shape?: readonly number[]
+  /** Smallest and largest value of a sample; [0, 1] for pictures. */
+  readonly bounds?: readonly [number, number]
+  readonly name?: string
+  readonly classNames?: readonly string[]
+  readonly engine?: Engine
+  readonly load?: Omit<LoadOptions, 'engine'>
+}
+
+/** Data and a model that do not go together. */
+export class ClassifierError extends Error {
+  override name = 'ClassifierError'
+}
+
+/**
+ * @param source path or URL of an ONNX file, its bytes, or a loaded model
+ * @throws ClassifierError, ModelError, OnnxFormatError
+ */
+export async function classifier(
+  source: string | Uint8Array | Model,
+  options: ClassifierOptions = {},
+): Promise<Classifier> {
+  const model =
+    typeof source === 'string' || source instanceof Uint8Array ? await load(source, options.load) : source
+  if (model.inputs.length !== 1)
+    throw new ClassifierError(
+      `a classifier has one input; this model has ${model.inputs.length} (${model.inputs.map((i) => i.name).join(', ')})`,
+    )
+  const name = options.name ?? (typeof source === 'string' ? source.split('/').at(-1)! : 'model')
+  return new Classifier(model, name, options)
+}
+
+export class Classifier {
+  readonly model: Model
+  readonly name: string
+  readonly conventions: Conventions
+  readonly bounds: readonly [number, number]
+  /** Shape of one sample, without the batch. */
+  readonly shape: readonly number[]
+  readonly classes: number
+  readonly classNames: readonly string[] | undefined
+  readonly engine: Engine
+  readonly notices: readonly string[]
+  private readonly verifier
+
+  constructor(model: Model, name: string, options: ClassifierOptions) {
+    this.model = model
+    this.name = name
+    this.conventions = options
+    this.bounds = options.bounds ?? [0, 1]
+    this.engine = options.engine ?? createEngine()
+    this.classNames = options.classNames
+    const input = model.inputs[0]!.shape
+    this.shape = options.shape ?? sampleShape(input, options)
+    if (elements(this.shape) !== elements(input.slice(1)))
+      throw new ClassifierError(
+        `samples are ${formatShape(this.shape)}, but the model's input "${model.inputs[0]!.name}" is ${formatShape(input)}`,
+      )
+    const output = model.outputs[0]!
+    const outputs = elements(output.shape.slice(1))
+    if (output.type !== 'float32' || output.shape[0] !== input[0] || outputs < 1)
+      throw new ClassifierError(
+        `the output "${output.name}" (${output.type} ${formatShape(output.shape)}) is not one row of scores for each sample`,
+      )
+    this.classes = outputs === 1 ? 2 : outputs
+    this.notices = [
+      ...model.notices,
+      ...(outputs === 1 ? ['one output: read as the score of class 1 against class 0'] : []),
+    ]
+    this.verifier = compile((x: Tensor) => preprocess(x, this.conventions, input), {
+      engine: this.engine,
+      specs: [batched(this.shape)],
+      name: 'preprocess',
+    })
+    this.original = model.original.on(this.engine)
+  }
+
+  private readonly original
+
+  /** The leading dimension that traced inputs must have: −1 for any batch, or the size the file insists on. */
+  get batch(): number {
+    return this.model.batch
+  }
+
+  /** Scores before any final activation, [N, classes], for samples [N, …shape] in `bounds`: for use while tracing. */
+  logits(x: Tensor): Tensor {
+    const { logits, stripped } = this.model.logits(
+      preprocess(x, this.conventions, this.model.inputs[0]!.shape),
+    )
+    const rows = logits.reshape([logits.shape[0]!, elements(logits.shape.slice(1))])
+    if (rows.shape[1] !== 1) return rows
+    // One probability p without its sigmoid is log-odds already; with the sigmoid left out of the file, scores are odds too.
+    void stripped
+    return concat([rows.mul(0), rows], 1)
+  }
+
+  /**
+   * Outputs of the untouched file, as logits or probabilities just as it gives them.
+   *
+   * @param x [n, …shape]
+   * @returns [n, classes]
+   */
+  async predict(x: NDArray): Promise<NDArray> {
+    const input = await this.verifier(x)
+    const results = await this.original.run({ [this.model.inputs[0]!.name]: input })
+    const scores = results[this.model.outputs[0]!.name]!
+    const rows = scores.dims[0] ?? 1
+    const flat = float32([rows, scores.data.length / rows], scores.data as Float32Array)
+    return flat.dims[1] === 1 ? this.twoClasses(flat) : flat
+  }
+
+  private twoClasses(scores: NDArray): NDArray {
+    const probability = this.model.notices.some((n) => n.includes('Sigmoid'))
+    const data = new Float32Array(scores.data.length * 2)
+    scores.data.forEach((v, i) => {
+      data[2 * i] = probability ? 1 - Number(v) : 0
+      data[2 * i + 1] = Number(v)
+    })
+    return float32([scores.data.length, 2], data)
+  }
+
+  /** Whether the file's own outputs are probabilities. */
+  get givesProbabilities(): boolean {
+    return this.model.notices.some((n) => n.includes('ends in Softmax') || n.includes('ends in Sigmoid'))
+  }
+
+  /** The most likely class of each row of scores, with its probability. */
+  decide(scores: NDArray): { label: number; confidence: number }[] {
+    return Array.from({ length: scores.dims[0]! }, (_, i) => this.ranking(scores, i, 1)[0]!).map(
+      ({ label, probability }) => ({ label, confidence: probability }),
+    )
+  }
+
+  /** The `k` most likely classes of one row, most likely first. */
+  ranking(scores: NDArray, row: number, k: number): { label: number; probability: number }[] {
+    const width = scores.dims[1]!
+    const values = Array.from(scores.data.subarray(row * width, (row + 1) * width) as Float32Array)
+    const probabilities = this.givesProbabilities ? values : softmaxOf(values)
+    return probabilities
+      .map((probability, label) => ({ label, probability }))
+      .sort((a, b) => b.probability - a.probability || a.label - b.label)
+      .slice(0, k)
+  }
+
+  /** Frees sessions; the engine goes on. */
+  async release(): Promise<void> {
+    await this.verifier.release()
+    await this.original.release()
+    await this.model.original.release()
+  }
+}
+
+function softmaxOf(values: readonly number[]): number[] {
+  const top = Math.max(...values)
+  const powers = values.map((v) => Math.exp(v - top))
+  const total = powers.reduce((a, b) => a + b, 0)
+  return powers.map((p) => p / total)
+}
+
+function sampleShape(input: Shape, { layout }: Conventions): number[] {
+  const sample = input.slice(1)
+  return layout === 'nhwc' && sample.length === 3 ? [sample[2]!, sample[0]!, sample[1]!] : [...sample]
+}
