@@ -65,7 +65,11 @@ export function compile<A extends readonly Tree<Tensor>[], R extends Tree<Tensor
     const specs = leaves.map(([path, a]) => given?.get(path) ?? inferred(a))
     const key = JSON.stringify(specs)
     if (!programs.has(key)) programs.set(key, build(f, args, specs, options))
-    const traced = await programs.get(key)!
+    const traced = await programs.get(key)!.catch((error: unknown) => {
+      // A function that could not be traced leaves nothing behind to release.
+      programs.delete(key)
+      throw error
+    })
     const feeds = Object.fromEntries(
       leaves.map(([path, a], i) => [nameOf(path), checked(a, specs[i]!, path)]),
     )
@@ -75,8 +79,10 @@ export function compile<A extends readonly Tree<Tensor>[], R extends Tree<Tensor
     return mapTree(traced.shape, (_, path) => results[outputName(path)]!, isTensor)
   }
   const release = async () => {
-    for (const traced of programs.values()) await (await traced).program.release()
+    const built = [...programs.values()]
     programs.clear()
+    for (const traced of await Promise.allSettled(built))
+      if (traced.status === 'fulfilled') await traced.value.program.release()
   }
   return Object.assign(call, { release }) as Compiled<A, R>
 }

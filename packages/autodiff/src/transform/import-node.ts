@@ -69,6 +69,9 @@ function splitStatic(op: string, inputs: Inputs, slots: readonly string[]) {
   return { operands, fixed }
 }
 
+/** Exporters write "no bound" as the largest float. */
+const bound = (v: number | undefined) => (v !== undefined && Math.abs(v) < 3.4e38 ? v : undefined)
+
 const importers: Record<string, Importer> = {
   Identity: ([x]) => [x!],
   Dropout: ([x]) => [x!],
@@ -95,8 +98,6 @@ const importers: Record<string, Importer> = {
   Clip: ([x, low, high]) => {
     const [min, max] = [low, high].map((t) => t && staticNumbers(t)?.[0])
     const fixed = (!low || min !== undefined) && (!high || max !== undefined)
-    // Exporters write "no bound" as the largest float.
-    const bound = (v: number | undefined) => (v !== undefined && Math.abs(v) < 3.4e38 ? v : undefined)
     return [fixed ? clip(x!, bound(min), bound(max)) : clip(x!, low, high)]
   },
   Pad: ([x, pads, value, axes], attributes) => {

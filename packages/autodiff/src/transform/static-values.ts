@@ -100,6 +100,8 @@ const mapped =
   (f: (v: number) => number): Rule =>
   ([a]) => ({ dims: a!.dims, values: a!.values.map((v) => (typeof v === 'number' ? f(v) : v)) })
 
+const at = (s: Sizes, i: number) => s.values[s.values.length === 1 ? 0 : i]!
+
 const rules: Record<string, Rule> = {
   Identity: ([a]) => a,
   Cast: ([a], { to }) => {
@@ -137,8 +139,7 @@ const rules: Record<string, Rule> = {
     const result = pairwise((a, b) => (sameAs(a, b) ? 1 : 0))(operands, attributes, first)
     return result && { ...result, type: 'bool' }
   },
-  Where: ([c, a, b], _, __) => {
-    const at = (s: Sizes, i: number) => s.values[s.values.length === 1 ? 0 : i]!
+  Where: ([c, a, b]) => {
     const longest = [c!, a!, b!].reduce((p, q) => (q.values.length > p.values.length ? q : p))
     return {
       dims: longest.dims,
