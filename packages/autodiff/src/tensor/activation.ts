@@ -62,10 +62,7 @@ activation('Selu', (x, y, a) => {
 })
 export const selu = (x: Tensor) => apply('Selu', [x])
 
-activation('Celu', (x, _, a) => {
-  const alpha = floatAttr(a, 'alpha', 1)
-  return where(positive(x), one(), exp(x.div(alpha)))
-})
+activation('Celu', (x, y, a) => where(positive(x), one(), y.div(floatAttr(a, 'alpha', 1)).add(1)))
 export const celu = (x: Tensor, alpha = 1) => apply('Celu', [x], { alpha })
 
 activation('ThresholdedRelu', (x, _, a) =>

@@ -5,6 +5,7 @@
 import { expect } from 'vitest'
 import { createEngine } from '../runtime/node.ts'
 import { emitBytes } from '../transform/emit.ts'
+import './index.ts'
 import { arrayTypes, float32, sizeOf, type DataType, type NDArray } from './array.ts'
 import { differentiate } from './differentiate.ts'
 import { zerosLike } from './layout.ts'

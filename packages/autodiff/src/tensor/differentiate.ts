@@ -1,7 +1,16 @@
 /** Reverse-mode differentiation of a traced graph: one walk from the objective back to the inputs. */
 import { expand } from './layout.ts'
 import { sameShape, type Shape } from './shape.ts'
-import { findOp, scalar, type GradientContext, type GradientRule, type Node, type Tensor } from './tensor.ts'
+import {
+  apply,
+  defineOp,
+  findOp,
+  scalar,
+  type GradientContext,
+  type GradientRule,
+  type Node,
+  type Tensor,
+} from './tensor.ts'
 
 /** A node on the path from input to objective has no gradient rule. */
 export class NoGradientError extends Error {
@@ -58,12 +67,17 @@ export function differentiate(
   wrt: readonly Tensor[],
   options: DifferentiateOptions = {},
 ): (Tensor | undefined)[] {
-  const order = ancestors([output])
-  const wanted = new Set(wrt)
-  const depends = new Set<Node>()
-  for (const node of order)
-    if (node.outputs.some((t) => wanted.has(t)) || node.inputs.some((t) => t && depends.has(t.node)))
-      depends.add(node)
+  return walk(output, wrt, options, ancestors([output]))
+}
+
+function walk(
+  output: Tensor,
+  wrt: readonly Tensor[],
+  options: DifferentiateOptions,
+  order: Node[],
+): (Tensor | undefined)[] {
+  const depends = new Set(wrt.map((t) => t.node))
+  for (const node of order) if (node.inputs.some((t) => t && depends.has(t.node))) depends.add(node)
 
   const gradients = new Map<Tensor, Tensor>()
   gradients.set(output, options.seed ?? scalar(1))
@@ -151,13 +165,29 @@ function pathBetween(from: Node, output: Tensor): string[] {
   return names.length > 7 ? [...names.slice(0, 3), '…', ...names.slice(-3)] : names
 }
 
+/** The same value as a node of its own, which lowering takes out again. */
+defineOp('Alias', {
+  infer: ([x]) => [{ type: x!.type, shape: x!.shape }],
+  elementwise: true,
+  gradient: ({ dy }) => [dy],
+  spelling: () => 'identity',
+  spellings: { identity: ([x]) => [x!] },
+})
+
 /** A gradient rule got by writing the operator in terms of others and differentiating that. */
 export function throughDefinition(
   definition: (inputs: readonly Tensor[], attributes: GradientContext['attributes']) => Tensor,
 ): GradientRule {
-  return ({ dy, inputs, attributes, needs }) => {
-    const wrt = inputs.filter((x, i) => x && needs[i])
-    const gradients = differentiate(definition(inputs, attributes), wrt, { seed: dy })
-    return inputs.map((x) => gradients[wrt.indexOf(x)])
+  return ({ dy, dys, inputs, outputs, attributes, needs }) => {
+    if (dys.some((g, i) => g && i > 0))
+      throw new Error(`${outputs[0]!.node.op} has a gradient for its first output only`)
+    // Operands may be one tensor twice, or computed from one another: each gets the gradient of its own place alone.
+    const operands = inputs.map((x) => x && apply('Alias', [x]))
+    const stops = new Set(operands.map((x) => x?.node))
+    const value = definition(operands, attributes)
+    const wanted = operands.filter((x, i) => x && needs[i])
+    const order = ancestors([value], (node) => stops.has(node))
+    const gradients = walk(value, wanted, { seed: dy }, order)
+    return operands.map((x) => gradients[wanted.indexOf(x)])
   }
 }

@@ -93,14 +93,40 @@ defineOp('GatherND', {
     return [{ type: x!.type, shape: [...indices!.shape.slice(0, -1), ...x!.shape.slice(batch + depth)] }]
   },
   gradient: ({ dy, inputs: [x, indices], attributes }) => {
-    if (intAttr(attributes, 'batch_dims', 0)) throw new Error('GatherND with batch_dims has no gradient rule')
+    const batch = intAttr(attributes, 'batch_dims', 0)
+    if (batch) return [gatherBatchesRule(dy, x!, indices!, batch)]
     return [apply('ScatterND', [zerosLike(x!), indices!, dy], { reduction: 'add' })]
   },
 })
+/** ScatterND has no batch dimensions: tuples become numbers, and the batch dimensions one. */
+function gatherBatchesRule(dy: Tensor, x: Tensor, indices: Tensor, batch: number): Tensor {
+  const last = indices.rank - 1
+  const depth = indices.shape[last]!
+  const sizes = x.shape.slice(batch, batch + depth)
+  const strides = sizes.map((_, i) => elements(sizes.slice(i + 1)))
+  const wide = constant(int64([depth], sizes))
+  const zero = constant(int64([], [0]))
+  const index = indices.cast('int64')
+  const fromFront = apply('Where', [apply('Less', [index, zero]), index.add(wide), index])
+  const flat = fromFront.mul(constant(int64([depth], strides))).sum(last)
+  const lead = elements(x.shape.slice(0, batch))
+  const picked = elements(indices.shape.slice(batch, last))
+  const after = elements(x.shape.slice(batch + depth))
+  const scattered = scatterAdd(
+    expand(scalar(0), [lead, elements(sizes), after]),
+    expand(flat.reshape([lead, picked, 1]), [lead, picked, after]),
+    dy.reshape([lead, picked, after]),
+    1,
+  )
+  return scattered.reshape(x.shape)
+}
 defineOp('ScatterND', {
   infer: ([x]) => [{ type: x!.type, shape: x!.shape }],
   gradient: ({ dy, inputs: [, indices, updates], attributes, needs }) => {
-    const add = stringAttr(attributes, 'reduction', 'none') === 'add'
+    const reduction = stringAttr(attributes, 'reduction', 'none')
+    const add = reduction === 'add'
+    if (!add && reduction !== 'none')
+      throw new Error(`ScatterND with reduction=${reduction} has no gradient rule`)
     const kept = add ? dy : apply('ScatterND', [dy, indices, zerosLike(updates!)])
     return [kept, undefined, needs[2] ? apply('GatherND', [dy, indices]) : undefined]
   },

@@ -100,6 +100,7 @@ export const stack = (tensors: readonly Tensor[], axis = 0) =>
 defineOp('Split', {
   infer: ([x], attributes) => {
     const axis = positiveAxis(intAttr(attributes, 'axis', 0), x!.rank)
+    if (x!.shape[axis]! < 0) throw new ShapeError(`Split along the batch axis ${axis} is not supported`)
     return splitSizes(x!, attributes, axis).map((size) => ({
       type: x!.type,
       shape: x!.shape.map((d, i) => (i === axis ? size : d)),
@@ -140,10 +141,9 @@ function cuts(x: Tensor, attributes: Parameters<typeof intAttr>[0]): Cut[] {
     const size = x.shape[axis]!
     const step = steps[i]!
     if (size < 0) {
-      const whole = step === 1 && starts[i] === 0 && ends[i]! >= 2 ** 31 - 1
-      const multiple = step === 1 && starts[i]! <= 0 && ends[i]! < 0
-      if (!whole && !multiple) throw new ShapeError(`Slice along the batch axis ${axis} is not supported`)
-      return { axis, start: multiple ? starts[i]! : 0, step, count: multiple ? ends[i]! - starts[i]! : size }
+      if (step !== 1 || starts[i] !== 0 || ends[i]! < 2 ** 31 - 1)
+        throw new ShapeError(`Slice along the batch axis ${axis} is not supported`)
+      return { axis, start: 0, step, count: size }
     }
     const wrap = (v: number) => (v < 0 ? v + size : v)
     const start =
@@ -170,7 +170,6 @@ defineOp('Slice', {
     for (const { axis, start, step, count } of cuts(x!, attributes)) {
       const size = x!.shape[axis]!
       if (count === size && step === 1) continue
-      if (size < 0) throw new ShapeError('the gradient of a Slice of the batch is not supported')
       const forward = step < 0 ? reverse(g, axis) : g
       const first = step < 0 ? start + (count - 1) * step : start
       const spread = dilate(forward, axis, Math.abs(step))
@@ -179,6 +178,7 @@ defineOp('Slice', {
     return [g]
   },
 })
+/** x cut along axes; along the batch, bounds are multiples of it (see Shape): −1 to −3 are two batches' worth of rows. */
 export function slice(
   x: Tensor,
   starts: readonly number[],
@@ -189,7 +189,16 @@ export function slice(
   const whole = axes.every(
     (a, i) => starts[i] === 0 && ends[i] === x.shape[positiveAxis(a, x.rank)] && (steps?.[i] ?? 1) === 1,
   )
-  return whole ? x : apply('Slice', [x], { starts, ends, axes, steps })
+  if (whole) return x
+  const batch = axes.findIndex((a) => x.shape[positiveAxis(a, x.rank)]! < 0)
+  if (batch < 0 || axes.length > 1) return apply('Slice', [x], { starts, ends, axes, steps })
+  return sliceBatches(x, starts[batch]!, ends[batch]!, positiveAxis(axes[batch]!, x.rank))
+}
+/** With the batch as a dimension of its own, the multiples of it are numbers that a Slice can have. */
+function sliceBatches(x: Tensor, from: number, to: number, axis: number): Tensor {
+  const [before, after] = [x.shape.slice(0, axis), x.shape.slice(axis + 1)]
+  const apart = x.reshape([...before, -x.shape[axis]!, -1, ...after])
+  return slice(apart, [Math.abs(from)], [Math.abs(to)], [axis]).reshape([...before, to - from, ...after])
 }
 /** The order of one axis reversed. */
 export const reverse = (x: Tensor, axis: number) => slice(x, [-1], [-(2 ** 31)], [axis], [-1])
@@ -204,6 +213,7 @@ export function dilate(x: Tensor, axis: number, step: number): Tensor {
 }
 
 defineOp('Pad', {
+  since: ({ mode }) => (mode === 'wrap' ? 19 : 18),
   infer: ([x], attributes) => {
     const pads = intsAttr(attributes, 'pads')!
     return [{ type: x!.type, shape: x!.shape.map((d, i) => paddedSize(d, pads[i]!, pads[i + x!.rank]!)) }]
@@ -226,10 +236,13 @@ function unpad(g: Tensor, axis: number, size: number, before: number, after: num
   if (!before && !after) return g
   const end = before + size + after
   const part = (from: number, to: number) => slice(g, [from], [to], [axis])
-  if (mode === 'constant' || before < 0 || after < 0) {
-    const inner = part(Math.max(before, 0), end - Math.max(after, 0))
+  if (before < 0 || after < 0) {
+    // What is cut off is cut off first: what is copied out at the other end comes from the rest.
+    const rest = size + Math.min(before, 0) + Math.min(after, 0)
+    const inner = unpad(g, axis, rest, Math.max(before, 0), Math.max(after, 0), mode)
     return padAxis(inner, axis, Math.max(-before, 0), Math.max(-after, 0))
   }
+  if (mode === 'constant') return part(before, before + size)
   let result = part(before, before + size)
   const put = (piece: Tensor, at: number) => {
     result = result.add(padAxis(piece, axis, at, size - at - piece.shape[axis]!))
@@ -307,9 +320,9 @@ for (const [op, inverse] of [
       return [{ type: x!.type, shape }]
     },
     gradient: ({ dy, inputs: [x], attributes }) => {
-      if (stringAttr(attributes, 'mode', 'DCR') === 'DCR') return [apply(inverse, [dy], attributes)]
-      // CRD has no inverse operator: channel outermost, block inside it.
       const b = intAttr(attributes, 'blocksize', 1)
+      if (stringAttr(attributes, 'mode', 'DCR') === 'DCR') return [apply(inverse, [dy], { blocksize: b })]
+      // CRD has no inverse operator: channel outermost, block inside it.
       const [n, c, h, w] = x!.shape as [number, number, number, number]
       return [
         dy

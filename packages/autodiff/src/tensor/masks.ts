@@ -6,7 +6,14 @@
  * output, and of x − bound in a Clip.
  */
 import { broadcastShapes } from './shape.ts'
-import { apply, defineOp, scalar, type Tensor } from './tensor.ts'
+import { apply, defineOp, filled, scalar, type Tensor } from './tensor.ts'
+
+const STEEP = 2 ** 100
+function steep(y: Tensor, slope: number, offset: number): Tensor {
+  const c = y.shape[1]!
+  const scaled = apply('Conv', offset ? [y, filled([c, 1, 1, 1], slope), filled([c], offset)] : [y, filled([c, 1, 1, 1], slope)], { group: c })
+  return apply('Clip', [scaled], { min: 0, max: 1 })
+}
 
 defineOp('PositiveFilter', {
   infer: ([dy, y]) => [{ type: dy!.type, shape: broadcastShapes(dy!.shape, y!.shape) }],
@@ -15,6 +22,7 @@ defineOp('PositiveFilter', {
   spelling: (_, __, { provider }) => (provider === 'cpu' ? 'hard-sigmoid' : 'where'),
   spellings: {
     'hard-sigmoid': ([dy, y]) => [dy!.mul(apply('HardSigmoid', [y!], { alpha: 3e38, beta: 0 }))],
+    blocked: ([dy, y]) => [dy!.mul(steep(y!, STEEP, 0))],
     where: ([dy, y]) => [apply('Where', [apply('Greater', [y!, scalar(0)]), dy!, scalar(0)])],
     cast: ([dy, y]) => [dy!.mul(apply('Greater', [y!, scalar(0)]).cast('float32'))],
   },
@@ -23,8 +31,6 @@ defineOp('PositiveFilter', {
 export function filterPositive(dy: Tensor, y: Tensor): Tensor {
   return apply('PositiveFilter', [dy, y])
 }
-
-const STEEP = 2 ** 100
 
 defineOp('RangeFilter', {
   infer: ([dy, x]) => [{ type: dy!.type, shape: broadcastShapes(dy!.shape, x!.shape) }],
@@ -73,6 +79,9 @@ defineOp('InsideFilter', {
       dy!
         .mul(apply('HardSigmoid', [low === 0 ? y! : y!.sub(low as number)], { alpha: STEEP, beta: 0 }))
         .mul(apply('HardSigmoid', [y!.sub(high as number)], { alpha: -STEEP, beta: 0 })),
+    ],
+    blocked: ([dy, y], { low, high }) => [
+      dy!.mul(steep(y!, STEEP, -STEEP * (low as number))).mul(steep(y!, -STEEP, STEEP * (high as number))),
     ],
     where: ([dy, y], { low, high }) => {
       const inside = apply('And', [

@@ -3,8 +3,19 @@ import { throughDefinition } from './differentiate.ts'
 import { reciprocal, sqrt } from './elementwise.ts'
 import { matMul } from './linear.ts'
 import { constantMatrix } from './layout.ts'
+import { countOf } from './reduce.ts'
 import { elements } from './shape.ts'
-import { apply, applyAll, defineOp, floatAttr, intAttr, type OpDefinition, type Tensor } from './tensor.ts'
+import {
+  apply,
+  applyAll,
+  defineOp,
+  filled,
+  floatAttr,
+  intAttr,
+  type GradientContext,
+  type OpDefinition,
+  type Tensor,
+} from './tensor.ts'
 
 const same: OpDefinition['infer'] = ([x]) => [{ type: x!.type, shape: x!.shape }]
 const spatial = (x: Tensor) => x.shape.slice(2).map((_, i) => i + 2)
@@ -45,24 +56,39 @@ defineOp('BatchNormalization', {
       throw new Error(
         'BatchNormalization in training mode has a gradient for momentum 0 (statistics of the batch) only',
       )
-    const inverse = perChannel(reciprocal(sqrt(outputs[2]!.add(epsilon))), x)
-    const normal = x.sub(perChannel(outputs[1]!, x)).mul(inverse)
-    const meanDy = dy.mean(axes, true)
-    const meanProduct = dy.mul(normal).mean(axes, true)
-    return [
-      needs[0]
-        ? dy.sub(meanDy).sub(normal.mul(meanProduct)).mul(perChannel(scale, x).mul(inverse))
-        : undefined,
-      needs[1] ? dy.mul(normal).sum(axes, false) : undefined,
-      needs[2] ? dy.sum(axes, false) : undefined,
-    ]
+    return trainingRule(context, axes, epsilon)
   },
 })
+/** Differentiates the statistics too: second derivatives pass through them. */
+function trainingRule(
+  { dys, inputs, outputs, needs }: GradientContext,
+  axes: readonly number[],
+  epsilon: number,
+): (Tensor | undefined)[] {
+  const [x, scale] = inputs as [Tensor, Tensor]
+  const [dy, dMean, dVariance] = dys
+  const centred = x.sub(perChannel(outputs[1]!, x))
+  const inverse = perChannel(reciprocal(sqrt(outputs[2]!.add(epsilon))), x)
+  const normal = centred.mul(inverse)
+  const parts: Tensor[] = []
+  if (dy && needs[0]) {
+    const meanProduct = dy.mul(normal).mean(axes, true)
+    const residual = dy.sub(dy.mean(axes, true)).sub(normal.mul(meanProduct))
+    parts.push(residual.mul(perChannel(scale, x).mul(inverse)))
+  }
+  const size = countOf(x, axes)
+  if (dMean && needs[0]) parts.push(perChannel(dMean, x).div(size))
+  if (dVariance && needs[0]) parts.push(perChannel(dVariance, x).mul(2).div(size).mul(centred))
+  return [
+    parts.length ? parts.reduce((a, b) => a.add(b)) : undefined,
+    dy && needs[1] ? dy.mul(normal).sum(axes, false) : undefined,
+    dy && needs[2] ? dy.sum(axes, false) : undefined,
+  ]
+}
 /**
  * Batch normalisation with the statistics of this batch (Ioffe & Szegedy 2015).
  *
- * @returns y, and the batch's mean and (population) variance per channel, for running averages; no gradient flows
- * through the latter two
+ * @returns y, and the batch's mean and (population) variance per channel, for running averages
  */
 export function batchNormTraining(
   x: Tensor,
@@ -70,8 +96,11 @@ export function batchNormTraining(
   bias: Tensor,
   epsilon = 1e-5,
 ): { y: Tensor; mean: Tensor; variance: Tensor } {
-  // Momentum 0 makes ONNX's "running" outputs the statistics of this batch; the inputs in their place are ignored.
-  const [y, mean, variance] = applyAll('BatchNormalization', [x, scale, bias, bias, scale], {
+  // Momentum 0 makes ONNX's "running" outputs the statistics of this batch; the inputs in their place are ignored. They
+  // must not be scale and bias again: ONNX Runtime may write the statistics into the memory of those inputs.
+  const channels = scale.shape as number[]
+  const ignored = [filled(channels, 0), filled(channels, 1)]
+  const [y, mean, variance] = applyAll('BatchNormalization', [x, scale, bias, ...ignored], {
     training_mode: 1,
     momentum: 0,
     epsilon,

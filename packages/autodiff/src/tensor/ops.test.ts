@@ -4,5 +4,5 @@ import { families } from './cases/all.test.support.ts'
 
 for (const [family, cases] of Object.entries(families))
   describe(family, () => {
-    test.for([...cases])('$name', (one) => check(one))
+    for (const one of cases) test(one.name, () => check(one))
   })

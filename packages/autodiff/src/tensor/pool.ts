@@ -220,6 +220,7 @@ function divisor(g: Geometry, attributes: Attributes): number | Tensor {
 }
 
 defineOp('AveragePool', {
+  since: ({ dilations }) => (dilations ? 19 : 18),
   infer: ([x], attributes) => [
     { type: x!.type, shape: [...x!.shape.slice(0, 2), ...poolGeometry(x!.shape, attributes).output] },
   ],

@@ -32,9 +32,9 @@ function kept(x: Tensor, reduced: Tensor, attributes: Attributes): Tensor {
   return reduced.reshape(x.shape.map((d, i) => (axes.includes(i) ? 1 : d)))
 }
 
-/** How many elements go into each result; a tensor when the batch is among them. */
-function count(x: Tensor, attributes: Attributes): Tensor | number {
-  const size = elements(axesOf(x, attributes).map((a) => x.shape[a]!))
+/** How many elements a reduction over axes takes together; a tensor when the batch is among them. */
+export function countOf(x: Tensor, axes: readonly number[]): Tensor | number {
+  const size = elements(axes.map((a) => x.shape[a]!))
   return size > 0 ? size : batchTimes(-size)
 }
 
@@ -63,7 +63,7 @@ function reduction(
 }
 
 export const reduceSum = reduction('ReduceSum', (_, __, dy) => dy)
-export const reduceMean = reduction('ReduceMean', (x, _, dy, { attributes }) => dy.div(count(x, attributes)))
+export const reduceMean = reduction('ReduceMean', (x, _, dy, { attributes }) => dy.div(countOf(x, axesOf(x, attributes))))
 
 /** Ties share the gradient equally. */
 const extreme = (x: Tensor, y: Tensor, dy: Tensor, { attributes }: GradientContext): Tensor => {

@@ -37,6 +37,7 @@ defineOp('Resize', {
     for (const { axis, to } of resizedAxes(x!, attributes)) shape[axis] = to
     return [{ type: x!.type, shape }]
   },
+  since: ({ coordinate_transformation_mode: mode }) => (mode === 'half_pixel_symmetric' ? 19 : 18),
   staticInputs: ['', 'roi:float', 'scales:float', 'sizes'],
   gradient: ({ dy, inputs: [x], attributes }) => {
     const changed = resizedAxes(x!, attributes).filter(({ from, to, scale }) => from !== to || scale !== 1)

@@ -47,7 +47,7 @@ export interface OpDefinition {
   /** Names under which inputs that ONNX takes as constant integers are kept as attributes here; '' = a real input. */
   readonly staticInputs?: readonly string[]
   /** The first opset with the form written here; 18 when absent. */
-  readonly since?: number
+  readonly since?: number | ((attributes: Attributes) => number)
   readonly domain?: string
   /** Own operators only: named ways to write this one in ONNX. */
   readonly spellings?: Readonly<

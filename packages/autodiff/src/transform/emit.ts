@@ -94,14 +94,19 @@ class Emitter {
       return
     }
     const definition = findOp(node.op)
-    this.opset = Math.max(this.opset, node.attributes['opaque'] ? 0 : (definition?.since ?? BASE_OPSET))
+    const { opaque: taken } = node.attributes
+    const since =
+      typeof definition?.since === 'function' ? definition.since(node.attributes) : definition?.since
+    this.opset = Math.max(this.opset, taken ? 0 : (since ?? BASE_OPSET))
     if (node.op === 'BatchTimes') {
       this.names.set(node.outputs[0]!, this.batchTimes(Number(node.attributes['k'])))
       return
     }
-    const last = node.outputs.findLastIndex((t) => needed.has(t))
+    // Outputs nobody reads are left out, but for the first, and where their number has a meaning.
+    const counted = COUNTED.has(node.op) || Boolean(node.attributes['training_mode'])
+    const last = counted ? node.outputs.length - 1 : node.outputs.findLastIndex((t) => needed.has(t))
     const outputs = node.outputs.slice(0, last + 1).map((t) => {
-      if (!needed.has(t)) return ''
+      if (!counted && t.index > 0 && !needed.has(t)) return ''
       const name = this.claim(t.index ? `${base(node)}_${t.index}` : base(node))
       this.names.set(t, name)
       return name
@@ -262,6 +267,8 @@ class Emitter {
     return name
   }
 }
+
+const COUNTED: ReadonlySet<string> = new Set(['Split', 'If', 'Loop', 'Scan'])
 
 const base = (node: Node) => node.label || node.op
 

@@ -127,7 +127,7 @@ export const normalizations: readonly Case[] = [
   ...(
     [
       { size: 3, alpha: 0.5 },
-      { size: 4, alpha: 0.9, beta: 0.6, bias: 2 },
+      { size: 5, alpha: 0.9, beta: 0.6, bias: 2 },
       { size: 1, alpha: 1 },
     ] as Attributes[]
   ).map((attributes): Case => ({
