@@ -73,7 +73,7 @@ export interface Progress {
 /** One batch of one attack, finished. */
 export interface StoredBatch {
   readonly rows: readonly AttackedSample[]
-  /** Adversarials of the samples in `rows`, in that order. */
+  /** The verified adversarials, [successes, …]: of the rows that succeeded, in their order. */
   readonly adversarials: NDArray
   readonly seconds: number
 }
@@ -353,7 +353,11 @@ class Evaluator {
         backwards: outcome.backwards[i]!,
       }
     })
-    return { rows, adversarials: outcome.adversarials, seconds: (performance.now() - began) / 1000 }
+    const adversarials = takeRows(
+      outcome.adversarials,
+      rows.flatMap((r, i) => (r.success ? [i] : [])),
+    )
+    return { rows, adversarials, seconds: (performance.now() - began) / 1000 }
   }
 
   /** Samples by index, in that order. */

@@ -9,14 +9,13 @@ import {
   maximum,
   minimum,
   or,
-  reduceL1,
   sign,
   topK,
   where,
   zerosLike,
   type Tensor,
 } from '@saddlepoint/autodiff'
-import { flat, like, sampleAxes, sampleSize, withinBounds } from './norms.ts'
+import { flat, like, sampleAxes, sampleSize, sampleSum, withinBounds } from './norms.ts'
 import type { Perturbation, Place } from './perturbation.ts'
 
 /** Share of the values that a step changes (Tramèr & Boneh 2019, section 3: sparse descent, q = 99th percentile). */
@@ -24,7 +23,7 @@ const STEP_SHARE = 0.01
 /** Halvings of the interval in which the projection's threshold lies, before the last linear piece is solved exactly. */
 const HALVINGS = 18
 
-const norm = (p: Tensor) => reduceL1(p, sampleAxes(p))
+const norm = (p: Tensor) => sampleSum(abs(p))
 
 /**
  * The nearest point of {‖q‖₁ ≤ eps, bounds[0] ≤ x + q ≤ bounds[1]}, by its dual: |q| = min(max(|p| − λ, 0), room), with the one λ ≥ 0
@@ -36,7 +35,7 @@ export function projectL1(p: Tensor, place: Place): Tensor {
   const size = abs(p)
   const room = where(greater(p, 0), x.neg().add(bounds[1]), x.sub(bounds[0]))
   const cut = (lambda: Tensor) => minimum(maximum(size.sub(like(lambda, p)), 0), room)
-  const total = (lambda: Tensor) => cut(lambda).sum(sampleAxes(p))
+  const total = (lambda: Tensor) => sampleSum(cut(lambda))
   let low = eps.mul(0)
   let high = size.max(sampleAxes(p))
   for (let i = 0; i < HALVINGS; i++) {

@@ -1,9 +1,9 @@
 /** The L2 ball. */
-import { maximum, reduceL2, zerosLike, type Tensor } from '@saddlepoint/autodiff'
-import { like, sampleAxes, sampleSize, shrink, withinBounds } from './norms.ts'
+import { maximum, sqrt, zerosLike, type Tensor } from '@saddlepoint/autodiff'
+import { like, sampleSize, sampleSum, shrink, withinBounds } from './norms.ts'
 import type { Perturbation } from './perturbation.ts'
 
-const norm = (p: Tensor) => reduceL2(p, sampleAxes(p))
+const norm = (p: Tensor) => sqrt(sampleSum(p.square()))
 const unit = (g: Tensor) => g.div(like(maximum(norm(g), 1e-12), g))
 
 export const l2: Perturbation = {
