@@ -2,10 +2,13 @@
 import { OnnxFormatError, quote } from './errors.ts'
 import type { TensorProto } from './onnx_pb.ts'
 
-/** External files by the location written in the model, or a function that fetches one. */
+/**
+ * External files by the location written in the model, or a function that fetches one: it is given the location as a
+ * normal relative path, and as it stands in the model.
+ */
 export type ExternalData =
   | ReadonlyMap<string, Uint8Array>
-  | ((location: string) => Uint8Array | Promise<Uint8Array>)
+  | ((location: string, written: string) => Uint8Array | Promise<Uint8Array>)
 
 /**
  * Checks the location of an external data file and returns it as a normal relative path with forward slashes.
@@ -77,7 +80,7 @@ export async function loadExternalFiles(
 async function fetchFile(location: string, written: string, source: ExternalData) {
   if (typeof source !== 'function') return source.get(location) ?? source.get(written)
   try {
-    return await source(location)
+    return await source(location, written)
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw new OnnxFormatError(`The external file ${quote(location)} could not be read: ${reason}`, { cause })

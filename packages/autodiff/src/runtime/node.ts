@@ -1,9 +1,10 @@
 /** Engines for Node.js: onnxruntime-node on worker threads, or on the calling thread. */
-import { readFile } from 'node:fs/promises'
+import { readFile, realpath } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { gunzipSync } from 'node:zlib'
+import { OnnxFormatError } from '../onnx/errors.ts'
 import type { NDArray } from '../tensor/array.ts'
 import {
   RuntimeError,
@@ -225,7 +226,23 @@ export async function readModelFile(
 ): Promise<{ bytes: Uint8Array; externalData: (location: string) => Promise<Uint8Array> }> {
   const bytes = await readFile(path)
   return {
-    bytes: path.endsWith('.gz') ? gunzipSync(bytes) : bytes,
-    externalData: (location) => readFile(join(dirname(path), location)),
+    bytes: path.endsWith('.gz') ? unzipped(bytes) : bytes,
+    externalData: (location) => readBeside(path, location),
   }
+}
+
+function unzipped(bytes: Uint8Array): Uint8Array {
+  try {
+    return gunzipSync(bytes)
+  } catch (cause) {
+    throw new OnnxFormatError(`The file is not a whole gzip archive: ${(cause as Error).message}`, { cause })
+  }
+}
+
+/** A file in the model's own folder; links that lead out of it are as foreign as paths that do. */
+async function readBeside(path: string, location: string): Promise<Uint8Array> {
+  const folder = await realpath(dirname(path))
+  const file = await realpath(join(folder, location))
+  if (relative(folder, file).startsWith('..')) throw new Error("it leads outside the model's folder")
+  return readFile(file)
 }

@@ -30,7 +30,9 @@ export class Sessions {
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       logSeverityLevel: 4,
-      externalData: externalData && [...externalData].map(([path, data]) => ({ path, data: data.slice() })),
+      externalData:
+        externalData &&
+        [...externalData].map(([path, data]) => ({ path: asWritten(path), data: data.slice() })),
       // Waiting pools burn a core each: with several sessions alive that costs more than waking up does.
       extra: { session: { intra_op: { allow_spinning: '0' } } },
     })
@@ -60,6 +62,9 @@ export class Sessions {
     await session?.release()
   }
 }
+
+/** The binding takes one './' off a path, and then looks for the name that stands in the model. */
+const asWritten = (path: string) => (path.startsWith('./') ? `./${path}` : path)
 
 /** A result as an array of ours. */
 function owned(t: ort.Tensor): NDArray {

@@ -3,6 +3,7 @@ import { createEngine, readModelFile } from '#runtime'
 import { decodeModel } from '../onnx/decode.ts'
 import { encodeModel } from '../onnx/encode.ts'
 import type { ExternalData } from '../onnx/external-data.ts'
+import { findNonFinite } from '../onnx/non-finite.ts'
 import type { OnnxModel, ValueInfo } from '../onnx/graph.ts'
 import { upcastToFloat32 } from '../onnx/upcast.ts'
 import { upgradeModel } from '../onnx/upgrade.ts'
@@ -77,13 +78,14 @@ export async function load(source: string | Uint8Array, options: LoadOptions = {
   return new Loader(model, original, engine, ports, fixedBatch).load()
 }
 
-/** External data that was read is kept for the session of the original. */
+/** External data that was read is kept for the session of the original, by the names that stand in the file. */
 function remember(data: ExternalData | undefined, files: Map<string, Uint8Array>): ExternalData | undefined {
   if (!data) return undefined
-  return async (location) => {
-    const found = typeof data === 'function' ? await data(location) : data.get(location)
-    if (!found) throw new ModelError(`external data "${location}" was not given`)
-    files.set(location, found)
+  return async (location, written) => {
+    const found =
+      typeof data === 'function' ? await data(location, written) : (data.get(location) ?? data.get(written))
+    if (!found) throw new ModelError('it was not given')
+    files.set(written, found)
     return found
   }
 }
@@ -130,9 +132,13 @@ class Loader {
 
   async load(): Promise<Model> {
     const fixed = this.fixedBatch
+    for (const { name, count } of findNonFinite(this.model))
+      this.notices.push(
+        `weight "${name}" holds ${count} value${count === 1 ? '' : 's'} that ${count === 1 ? 'is' : 'are'} NaN or infinite`,
+      )
     const free = new GraphFunction(this.model, this.ports, {
       fixedBatch: fixed,
-      types: await this.probe(),
+      types: await this.probe(this.ports),
     })
     const problem = await this.disagreement(free, this.ports, fixed === undefined ? 2 : fixed * 2)
     if (!problem) {
@@ -142,7 +148,7 @@ class Loader {
     }
     if (fixed === undefined) throw new ModelError(`the traced model differs from the file: ${problem}`)
     const ports = this.ports.map((p) => ({ ...p, shape: atBatch(p.shape, fixed) }))
-    const still = new GraphFunction(this.model, ports, { types: await this.probe() })
+    const still = new GraphFunction(this.model, ports, { types: await this.probe(ports) })
     const worse = await this.disagreement(still, ports, fixed)
     if (worse) throw new ModelError(`the traced model differs from the file: ${worse}`)
     this.notices.push(
@@ -184,35 +190,54 @@ class Loader {
     }
   }
 
-  /** Types of the outputs of operators without a rule, read off a run of the file with those values as outputs. */
-  private async probe(): Promise<ReadonlyMap<string, TensorType> | undefined> {
+  /** Types of the outputs of operators without a rule, read off runs of the file with those values as outputs. */
+  private async probe(ports: readonly Port[]): Promise<ReadonlyMap<string, TensorType>> {
     const known = new Map<string, TensorType>()
     for (let round = 0; round < this.model.graph.nodes.length; round++) {
-      const graph = new GraphFunction(this.model, this.ports, { fixedBatch: this.fixedBatch, types: known })
-      const missing = untypedNode(graph, this.ports)
+      const fixedBatch = isFree(ports) ? this.fixedBatch : undefined
+      const graph = new GraphFunction(this.model, ports, { fixedBatch, types: known })
+      const missing = untypedNode(graph, ports)
       if (!missing) return known
-      for (const name of missing.filter(Boolean)) known.set(name, await this.observe(name))
+      for (const name of missing.filter(Boolean)) known.set(name, await this.observe(name, ports))
     }
     return known
   }
 
-  private async observe(name: string): Promise<TensorType> {
-    const graph = { ...this.model.graph, outputs: [{ name, type: 'unknown' as const }] }
+  private async observe(name: string, ports: readonly Port[]): Promise<TensorType> {
+    if (!isFree(ports)) {
+      const [{ type, dims }] = await this.values(name, ports, [1])
+      return { type, shape: dims }
+    }
+    const unit = this.fixedBatch ?? 1
+    try {
+      const [a, b] = await this.values(name, ports, [2 * unit, 3 * unit])
+      return { type: a.type, shape: a.dims.map((d, i) => (3 * d === 2 * b!.dims[i]! ? -d / 2 / unit : d)) }
+    } catch (error) {
+      if (this.fixedBatch === undefined) throw error
+      // Something in the file insists on its batch: the first dimension is taken for it, and checked afterwards.
+      const [{ type, dims }] = await this.values(name, ports, [unit])
+      return { type, shape: dims.map((d, i) => (i === 0 && d % unit === 0 ? -d / unit : d)) }
+    }
+  }
+
+  /** A value inside the file on random inputs, at several batch sizes. */
+  private async values(name: string, ports: readonly Port[], sizes: readonly number[]) {
+    const graph = {
+      ...this.model.graph,
+      inputs: this.model.graph.inputs.map((info) => ({ ...info, shape: undefined })),
+      outputs: [{ name, type: 'unknown' as const }],
+    }
     const program = await this.engine.load(encodeModel({ ...this.model, graph }))
-    const sizes = this.fixedBatch === undefined ? [2, 3] : [this.fixedBatch, this.fixedBatch]
-    const seen: NDArray[] = []
-    for (const n of sizes)
-      seen.push(
-        (await program.run(Object.fromEntries(this.ports.map((p, i) => [p.name, noise(p, n, i)]))))[name]!,
-      )
-    await program.release()
-    const [a, b] = seen as [NDArray, NDArray]
-    const shape = a.dims.map((d, i) => {
-      if (this.fixedBatch !== undefined)
-        return i === 0 && d % this.fixedBatch === 0 ? -d / this.fixedBatch : d
-      return d === b.dims[i] ? d : -(b.dims[i]! - d)
-    })
-    return { type: a.type, shape }
+    try {
+      const seen: NDArray[] = []
+      for (const n of sizes) {
+        const feeds = Object.fromEntries(ports.map((p, i) => [p.name, noise(p, n, i)]))
+        seen.push((await program.run(feeds))[name]!)
+      }
+      return seen as [NDArray, ...NDArray[]]
+    } finally {
+      await program.release()
+    }
   }
 
   private finish(graph: GraphFunction, ports: readonly Port[], batching: Batching, batch: number): Model {
@@ -242,6 +267,8 @@ class Loader {
     })
   }
 }
+
+const isFree = (ports: readonly Port[]) => ports.some((p) => p.shape.some((d) => d < 0))
 
 function placeholders(ports: readonly Port[]): Record<string, Tensor> {
   return Object.fromEntries(ports.map((p) => [p.name, symbol(p.name, p.type, p.shape)]))
