@@ -8,7 +8,15 @@ import { explicit, extent, geometry, offsets, type Geometry } from './conv-geome
 import { concat, pad, reverse, slice, swapLast } from './layout.ts'
 import { matMul } from './linear.ts'
 import { elements, formatShape, ShapeError } from './shape.ts'
-import { apply, constantValue, defineOp, intsAttr, type Attributes, type Tensor } from './tensor.ts'
+import {
+  apply,
+  constantValue,
+  defineOp,
+  intsAttr,
+  UnfitSpelling,
+  type Attributes,
+  type Tensor,
+} from './tensor.ts'
 
 const spatialAxes = (x: Tensor) => x.shape.slice(2).map((_, i) => i + 2)
 const biasGradient = (dy: Tensor) => dy.sum([0, ...spatialAxes(dy)], false)
@@ -60,12 +68,7 @@ defineOp('ConvDataGradient', {
   },
   spelling: ([dy, w], attributes, { provider }) => {
     const g = dataGeometry(w!, attributes)
-    const unit = g.strides.every((s) => s === 1)
-    const fits = g.kernel.every((k, i) => {
-      const span = extent(k, g.dilations[i]!) - 1
-      return g.begin[i]! <= span && g.end[i]! <= span
-    })
-    if (!unit || !fits) return 'transpose'
+    if (!canFlip(g)) return 'transpose'
     if (provider !== 'cpu') return 'flip'
     const channels = w!.shape[1]! * g.group
     if (g.group > 1) return 'flip'
@@ -77,6 +80,7 @@ defineOp('ConvDataGradient', {
   spellings: {
     flip: ([dy, w], attributes) => {
       const g = dataGeometry(w!, attributes)
+      if (!canFlip(g)) throw new UnfitSpelling('flip is for stride 1 and pads within the kernel')
       const pads = [g.begin, g.end].flatMap((p) =>
         p.map((v, i) => extent(g.kernel[i]!, g.dilations[i]!) - 1 - v),
       )
@@ -103,6 +107,13 @@ defineOp('ConvDataGradient', {
     },
   },
 })
+
+function canFlip(g: Geometry): boolean {
+  return g.kernel.every((k, i) => {
+    const span = extent(k, g.dilations[i]!) - 1
+    return g.strides[i] === 1 && g.begin[i]! <= span && g.end[i]! <= span
+  })
+}
 
 /** [O, C/g, k…] → [C, O/g, k…] with the kernel turned round. */
 function flipped(w: Tensor, g: Geometry): Tensor {
@@ -151,6 +162,7 @@ defineOp('ConvWeightGradient', {
     // Batch and channels change places: the batch is summed over as a convolution's input channels are.
     conv: ([x, dy], attributes) => {
       const g = weightGeometry(x!, attributes)
+      if (g.group > 1) throw new UnfitSpelling('conv is for group 1')
       const exchange = [1, 0, ...g.kernel.map((_, i) => i + 2)]
       const wide = apply('Conv', [x!.transpose(exchange), dy!.transpose(exchange)], {
         strides: [...g.dilations],
@@ -184,7 +196,7 @@ defineOp('ConvWeightGradient', {
     // All patches as one matrix, channels last, and one product over batch and places together.
     im2col: ([x, dy], attributes) => {
       const g = weightGeometry(x!, attributes)
-      if (g.group > 1) throw new Error('the im2col spelling is for group 1')
+      if (g.group > 1) throw new UnfitSpelling('im2col is for group 1')
       const [n, c] = x!.shape as [number, number]
       const o = dy!.shape[1]!
       const places = n * elements(g.output)

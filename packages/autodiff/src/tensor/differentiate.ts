@@ -90,6 +90,10 @@ function walk(
     if (!rule) continue
     const context = contextOf(node, dys, depends)
     const results = rule(context)
+    if (results === 'zero') {
+      options.onZero?.(node)
+      continue
+    }
     node.inputs.forEach((x, i) => {
       const g = results[i]
       if (!x || !g || !context.needs[i]) return

@@ -151,10 +151,10 @@ export function clip(x: Tensor, low?: Operand, high?: Operand): Tensor {
 defineOp('Cast', {
   infer: ([x], { to }) => [{ type: to as Tensor['type'], shape: x!.shape }],
   elementwise: true,
-  gradient: ({ dy, inputs: [x], outputs: [y] }) => [
-    x!.type.startsWith('float') && y!.type.startsWith('float') ? dy.cast(x!.type) : undefined,
-  ],
+  // A number cut to an integer, or made of one, does not follow small changes.
+  gradient: ({ dy, inputs: [x], outputs: [y] }) => (isFloat(x!) && isFloat(y!) ? [dy.cast(x!.type)] : 'zero'),
 })
+const isFloat = (t: Tensor) => t.type.includes('float')
 defineOp('Identity', { infer: same, elementwise: true, gradient: ({ dy }) => [dy] })
 
 /** The value of x with no derivative: what comes before is a constant to every gradient. */

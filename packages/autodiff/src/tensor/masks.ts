@@ -6,12 +6,17 @@
  * output, and of x − bound in a Clip.
  */
 import { broadcastShapes } from './shape.ts'
-import { apply, defineOp, filled, scalar, type Tensor } from './tensor.ts'
+import { apply, defineOp, filled, scalar, UnfitSpelling, type Tensor } from './tensor.ts'
 
 const STEEP = 2 ** 100
 function steep(y: Tensor, slope: number, offset: number): Tensor {
+  if (y.rank !== 4) throw new UnfitSpelling('blocked is for pictures')
   const c = y.shape[1]!
-  const scaled = apply('Conv', offset ? [y, filled([c, 1, 1, 1], slope), filled([c], offset)] : [y, filled([c, 1, 1, 1], slope)], { group: c })
+  const scaled = apply(
+    'Conv',
+    offset ? [y, filled([c, 1, 1, 1], slope), filled([c], offset)] : [y, filled([c, 1, 1, 1], slope)],
+    { group: c },
+  )
   return apply('Clip', [scaled], { min: 0, max: 1 })
 }
 

@@ -35,7 +35,7 @@ defineOp('BatchNormalization', {
     return intAttr(attributes, 'training_mode', 0) ? [y, statistic, statistic] : [y]
   },
   gradient: (context) => {
-    const { dy, inputs, outputs, attributes, needs } = context
+    const { dy, inputs, attributes, needs } = context
     const [x, scale, , mean, variance] = inputs as [Tensor, Tensor, Tensor, Tensor, Tensor]
     const epsilon = floatAttr(attributes, 'epsilon', 1e-5)
     const axes = [0, ...spatial(x)]

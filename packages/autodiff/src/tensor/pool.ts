@@ -16,6 +16,7 @@ import {
   intAttr,
   intsAttr,
   scalar,
+  UnfitSpelling,
   type Attributes,
   type Tensor,
 } from './tensor.ts'
@@ -33,6 +34,12 @@ const tiles = (g: Geometry) =>
       g.end[i] === 0 &&
       k * g.output[i]! === g.input[i],
   )
+
+function tilingGeometry(x: Shape, attributes: Attributes): Geometry {
+  const g = poolGeometry(x, attributes)
+  if (!tiles(g)) throw new UnfitSpelling('this is for windows that tile')
+  return g
+}
 
 /** Repeats every element over its window: the inverse of tiling. */
 const upsample = (y: Tensor, g: Geometry) =>
@@ -87,7 +94,7 @@ defineOp('MaxPoolGradient', {
   spelling: ([x], attributes, target) => maxPoolSpelling(x!, attributes, target.provider),
   spellings: {
     split: ([x, y, dy], attributes) => {
-      const g = poolGeometry(x!.shape, attributes)
+      const g = tilingGeometry(x!.shape, attributes)
       const hits = apply('Equal', [x, upsample(y!, g)]).cast('float32')
       const share = dy!.div(averageOver(hits, g).mul(elements(g.kernel)))
       return [hits.mul(upsample(share, g))]
@@ -116,7 +123,7 @@ defineOp('MaxPoolPick', {
   spelling: ([x], attributes, target) => maxPoolSpelling(x!, attributes, target.provider),
   spellings: {
     split: ([x, y, dy], attributes) => {
-      const g = poolGeometry(x!.shape, attributes)
+      const g = tilingGeometry(x!.shape, attributes)
       const hits = apply('Equal', [x, upsample(y!, g)]).cast('float32')
       return [averageOver(hits.mul(dy!), g).div(averageOver(hits, g))]
     },
@@ -260,7 +267,10 @@ defineOp('WindowSpread', {
   },
   spelling: (_, attributes) => (tiles(spreadGeometry(attributes)) ? 'repeat' : 'transpose'),
   spellings: {
-    repeat: ([dy], attributes) => [upsample(dy!, spreadGeometry(attributes))],
+    repeat: ([dy], attributes) => {
+      const { size, ...pool } = attributes
+      return [upsample(dy!, tilingGeometry([-1, 1, ...(size as number[])], pool))]
+    },
     transpose: ([dy], attributes) => {
       const g = spreadGeometry(attributes)
       const { end } = fullPads(g)

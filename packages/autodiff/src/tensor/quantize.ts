@@ -3,8 +3,8 @@ import { defineOp, intAttr, type Attributes, type Tensor } from './tensor.ts'
 
 /** A scale per tensor, or per channel along `axis`, shaped to broadcast against x. */
 function scaleFor(x: Tensor, scale: Tensor, attributes: Attributes): Tensor {
-  if (scale.rank === 0 || scale.shape[0] === 1) return scale.reshape([])
   if (scale.rank > 1) throw new Error('block-wise quantisation has no gradient rule')
+  if (scale.rank === 0 || scale.shape[0] === 1) return scale.reshape([])
   const axis = intAttr(attributes, 'axis', 1)
   const at = axis < 0 ? axis + x.rank : axis
   return scale.reshape(x.shape.map((_, i) => (i === at ? scale.shape[0]! : 1)))

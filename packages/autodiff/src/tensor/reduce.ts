@@ -63,7 +63,9 @@ function reduction(
 }
 
 export const reduceSum = reduction('ReduceSum', (_, __, dy) => dy)
-export const reduceMean = reduction('ReduceMean', (x, _, dy, { attributes }) => dy.div(countOf(x, axesOf(x, attributes))))
+export const reduceMean = reduction('ReduceMean', (x, _, dy, { attributes }) =>
+  dy.div(countOf(x, axesOf(x, attributes))),
+)
 
 /** Ties share the gradient equally. */
 const extreme = (x: Tensor, y: Tensor, dy: Tensor, { attributes }: GradientContext): Tensor => {

@@ -14,8 +14,16 @@ export interface TensorType {
 /** Where a graph will run; spellings of a derivative are chosen by it. */
 export interface Target {
   readonly provider: 'cpu' | 'webgpu' | 'wasm' | 'cuda' | 'coreml' | 'dml'
-  /** Forces a spelling of one of our own operators: benchmarks and tests of all spellings use it. */
+  /**
+   * Forces a spelling of one of our own operators, where it can write the case: benchmarks and tests of all spellings
+   * use it.
+   */
   readonly spellings?: Readonly<Record<string, string>>
+}
+
+/** Thrown by a spelling that is right for some geometries only. */
+export class UnfitSpelling extends Error {
+  override name = 'UnfitSpelling'
 }
 
 /** What a gradient rule is given. */
@@ -31,8 +39,11 @@ export interface GradientContext {
   readonly needs: readonly boolean[]
 }
 
-/** One gradient per input, undefined where there is none or none is needed; a broadcast gradient is summed by the caller. */
-export type GradientRule = (context: GradientContext) => readonly (Tensor | undefined)[]
+/**
+ * One gradient per input, undefined where there is none or none is needed; a broadcast gradient is summed by the caller.
+ * 'zero' as in OpDefinition, where it depends on the case.
+ */
+export type GradientRule = (context: GradientContext) => readonly (Tensor | undefined)[] | 'zero'
 
 export interface OpDefinition {
   /** Types and shapes of the outputs. Throws ShapeError on operands that do not fit. */
@@ -49,7 +60,7 @@ export interface OpDefinition {
   /** The first opset with the form written here; 18 when absent. */
   readonly since?: number | ((attributes: Attributes) => number)
   readonly domain?: string
-  /** Own operators only: named ways to write this one in ONNX. */
+  /** Own operators only: named ways to write this one in ONNX. One that cannot write a case throws UnfitSpelling. */
   readonly spellings?: Readonly<
     Record<string, (inputs: readonly Tensor[], attributes: Attributes) => readonly Tensor[]>
   >

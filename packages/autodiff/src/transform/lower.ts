@@ -5,6 +5,7 @@ import {
   type Node,
   Tensor,
   type Target,
+  UnfitSpelling,
   Node as GraphNode,
 } from '../tensor/tensor.ts'
 import { ancestors } from '../tensor/differentiate.ts'
@@ -40,11 +41,20 @@ class Lowering {
     const { spellings, spelling } = findOp(node.op) ?? {}
     if (!spellings || !spelling) return undefined
     const operands = inputs as readonly Tensor[]
-    const name = this.target.spellings?.[node.op] ?? spelling(operands, node.attributes, this.target)
-    const write = spellings[name]
-    if (!write)
-      throw new Error(`${node.op} has no spelling "${name}"; it has ${Object.keys(spellings).join(', ')}`)
-    return this.run(write(operands, node.attributes))
+    const write = (name: string) => {
+      if (!spellings[name])
+        throw new Error(`${node.op} has no spelling "${name}"; it has ${Object.keys(spellings).join(', ')}`)
+      return spellings[name](operands, node.attributes)
+    }
+    const usual = () => write(spelling(operands, node.attributes, this.target))
+    const forced = this.target.spellings?.[node.op]
+    if (!forced) return this.run(usual())
+    try {
+      return this.run(write(forced))
+    } catch (error) {
+      if (!(error instanceof UnfitSpelling)) throw error
+      return this.run(usual())
+    }
   }
 
   /** The one node that stands for all equal to this one. */

@@ -60,11 +60,18 @@ const of = (op: string, draw: Draw, list: typeof geometries, more: Attributes = 
 
 export const maxPools: readonly Case[] = of('MaxPool', distinct, [...geometries, ...dilated])
 
+export const averagePools: readonly Case[] = of('AveragePool', (s) => real(s), [...geometries, ...dilated])
+
 export const pools: readonly Case[] = [
   ...maxPools,
-  ...of('AveragePool', (s) => real(s), [...geometries, ...dilated]),
+  ...averagePools,
   ...of('AveragePool', (s) => real(s), [...geometries, ...dilated], { count_include_pad: 1 }),
-  ...of('LpPool', (s) => nonzero(s), [...geometries, ...dilated]),
+  // The shape that ONNX infers for LpPool keeps a window beyond the input, which ONNX Runtime's kernel then drops.
+  ...of(
+    'LpPool',
+    (s) => nonzero(s),
+    [...geometries, ...dilated].filter(([how]) => !how.includes('beyond the input')),
+  ),
   ...of('LpPool', (s) => nonzero(s), geometries.slice(0, 4), { p: 3 }),
   ...of('LpPool', (s) => nonzero(s), geometries.slice(0, 4), { p: 1 }),
   { name: 'maxPool', f: (x) => maxPool(x, { kernel: [2, 2] }), args: [distinct([N, 2, 4, 4])] },
