@@ -40,5 +40,6 @@ export {
 } from './evaluate/evaluate.ts'
 export { wilson } from './evaluate/statistics.ts'
 export * from './evaluate/result.ts'
-export { renderSign, signBatch, signClasses } from './data/signs/signs.ts'
+export { renderSign, signBatch, signClasses, signSeeds } from './data/signs/signs.ts'
 export { Random, fillNormal, fillUniform, philox } from './random/philox.ts'
+export * from './training/index.ts'

@@ -1,0 +1,133 @@
+/** The two graphs of a training step: gradients of one shard of a batch, and the update from their sum. */
+import {
+  argMax,
+  equal,
+  gradientOf,
+  scalar,
+  type Engine,
+  type NDArray,
+  type Tensor,
+} from '@saddlepoint/autodiff'
+import { TracedProgram, type Declare } from '../attacks/program.ts'
+import type { TrainingMethod } from './methods/method.ts'
+import type { Network } from './network.ts'
+import { clipNorm, movingAverage, type Optimiser } from './optimisers.ts'
+import { mapRecord, type Parameters, type TracedParameters } from './parameters.ts'
+
+/** How many samples are right, as a scalar. */
+export const countRight = (logits: Tensor, labels: Tensor): Tensor =>
+  equal(argMax(logits, 1), labels).cast('float32').sum()
+
+/**
+ * Gradients of the summed loss of a shard, with the sum of the loss and the number of samples that were right. The
+ * batch's mean is taken after the shards have been added up, so that it is the same however they were shared out.
+ */
+export function gradientGraph(
+  engine: Engine,
+  network: Network,
+  method: TrainingMethod,
+): Promise<TracedProgram> {
+  return TracedProgram.build(engine, -1, `${network.name}.gradient`, (declare) => {
+    const x = declare.perSample('x', network.shape)
+    const labels = declare.perSample('labels', [], 'int64')
+    const parameters = declareParameters(declare, network, 'parameters')
+    const { loss, logits } = method.objective({
+      x,
+      labels,
+      parameters,
+      bounds: network.bounds,
+      random: declare.random,
+      strength: declare.shared('strength', []),
+      logits: (samples, given = parameters) => network.logits(given, samples),
+    })
+    const total = loss.sum()
+    return {
+      loss: total,
+      right: countRight(logits, labels),
+      ...prefixed('gradients', gradientOf(total, parameters)),
+    }
+  })
+}
+
+export interface UpdateSettings {
+  readonly clipNorm?: number
+  readonly averaged: boolean
+}
+
+export function updateGraph(
+  engine: Engine,
+  network: Network,
+  optimiser: Optimiser,
+  settings: UpdateSettings,
+): Promise<TracedProgram> {
+  return TracedProgram.build(engine, -1, `${network.name}.update`, (declare) => {
+    const parameters = declareParameters(declare, network, 'parameters')
+    const summed = declareParameters(declare, network, 'gradients')
+    const inverse = declare.shared('inverse', [])
+    const mean = mapRecord(summed, (g) => g.mul(inverse))
+    const state = Object.fromEntries(
+      optimiser.slots.map((slot) => [slot, declareParameters(declare, network, `slots.${slot}`)]),
+    )
+    const next = optimiser.update({
+      parameters,
+      gradients: settings.clipNorm ? clipNorm(mean, settings.clipNorm) : mean,
+      state,
+      rate: declare.shared('rate', []),
+      step: declare.shared('step', []),
+      decays: (name) => network.parameters[name]!.decay,
+    })
+    const outputs = { ...prefixed('next.parameters', next.parameters) }
+    for (const [slot, values] of Object.entries(next.state))
+      Object.assign(outputs, prefixed(`next.slots.${slot}`, values))
+    if (settings.averaged) {
+      const average = declareParameters(declare, network, 'average')
+      const moved = movingAverage(average, next.parameters, declare.shared('keep', []))
+      Object.assign(outputs, prefixed('next.average', moved))
+    }
+    return outputs
+  })
+}
+
+/** How many samples of a shard are right as they are, and after a method's inner attack. */
+export function accuracyGraph(
+  engine: Engine,
+  network: Network,
+  method: TrainingMethod | undefined,
+): Promise<TracedProgram> {
+  return TracedProgram.build(engine, -1, `${network.name}.accuracy`, (declare) => {
+    const x = declare.perSample('x', network.shape)
+    const labels = declare.perSample('labels', [], 'int64')
+    const parameters = declareParameters(declare, network, 'parameters')
+    const logits = (samples: Tensor, given = parameters) => network.logits(given, samples)
+    const attacked = method?.objective({
+      x,
+      labels,
+      parameters,
+      bounds: network.bounds,
+      random: declare.random,
+      strength: scalar(1),
+      logits,
+    })
+    return {
+      clean: countRight(logits(x), labels),
+      ...(attacked ? { attacked: countRight(attacked.logits, labels) } : {}),
+    }
+  })
+}
+
+function declareParameters(declare: Declare, network: Network, prefix: string): TracedParameters {
+  return mapRecord(network.parameters, ({ shape }, name) => declare.shared(`${prefix}.${name}`, shape))
+}
+
+export function prefixed<V>(prefix: string, record: Readonly<Record<string, V>>): Record<string, V> {
+  return Object.fromEntries(Object.entries(record).map(([name, v]) => [`${prefix}.${name}`, v]))
+}
+
+/** The values under a prefix, in the order of the network's parameters. */
+export function under(
+  prefix: string,
+  results: Readonly<Record<string, NDArray>>,
+  network: Network,
+): Parameters {
+  return mapRecord(network.parameters, (_, name) => results[`${prefix}.${name}`]!)
+}

@@ -1,0 +1,128 @@
+/** Layers: traced functions of parameters and activations that say which parameters they read. */
+import {
+  averagePool,
+  conv as convolve,
+  flatten as flat,
+  globalAveragePool as pooled,
+  linear as affine,
+  maxPool as maxPooled,
+  type Tensor,
+} from '@saddlepoint/autodiff'
+import {
+  constantValue,
+  heNormal,
+  type Initialiser,
+  type ParameterSpec,
+  type TracedParameters,
+} from './parameters.ts'
+
+/** A traced function with named parameters. */
+export interface Layer {
+  (parameters: TracedParameters, x: Tensor): Tensor
+  readonly parameters: Readonly<Record<string, ParameterSpec>>
+}
+
+/** A function of activations alone serves as a layer without parameters. */
+export type LayerLike = Layer | ((x: Tensor) => Tensor)
+
+/** Makes a layer of a function and what it reads. */
+export function layer(
+  parameters: Readonly<Record<string, ParameterSpec>>,
+  f: (parameters: TracedParameters, x: Tensor) => Tensor,
+): Layer {
+  return Object.assign((given: TracedParameters, x: Tensor) => f(given, x), { parameters })
+}
+
+const asLayer = (l: LayerLike): Layer => ('parameters' in l ? l : layer({}, (_, x) => l(x)))
+
+const bias = (size: number): ParameterSpec => ({ shape: [size], initialise: constantValue(0), decay: false })
+
+export interface WeightOptions {
+  /** @default He normal for a rectifier */
+  readonly initialise?: (fanIn: number) => Initialiser
+}
+
+/** x Wᵀ + b: [N, inputs] → [N, outputs]; parameters `name.weight` [outputs, inputs] and `name.bias` [outputs]. */
+export function linear(name: string, inputs: number, outputs: number, options: WeightOptions = {}): Layer {
+  const { initialise = heNormal } = options
+  const [w, b] = [`${name}.weight`, `${name}.bias`]
+  return layer(
+    {
+      [w]: { shape: [outputs, inputs], initialise: initialise(inputs), decay: true },
+      [b]: bias(outputs),
+    },
+    (p, x) => affine(x, p[w]!, p[b]!),
+  )
+}
+
+export interface ConvLayerOptions extends WeightOptions {
+  /** Side of the square kernel. @default 3 */
+  readonly kernel?: number
+  /** @default 1 */
+  readonly stride?: number
+  /** On all four sides. @default half the kernel, which keeps the size at stride 1 */
+  readonly padding?: number
+  /** @default 1 */
+  readonly group?: number
+}
+
+/** 2-D convolution [N, inputs, H, W] → [N, outputs, …]; parameters `name.weight` [outputs, inputs / group, k, k] and `name.bias`. */
+export function conv(name: string, inputs: number, outputs: number, options: ConvLayerOptions = {}): Layer {
+  const {
+    kernel = 3,
+    stride = 1,
+    padding = Math.floor(kernel / 2),
+    group = 1,
+    initialise = heNormal,
+  } = options
+  const [w, b] = [`${name}.weight`, `${name}.bias`]
+  const fanIn = (inputs / group) * kernel * kernel
+  return layer(
+    {
+      [w]: { shape: [outputs, inputs / group, kernel, kernel], initialise: initialise(fanIn), decay: true },
+      [b]: bias(outputs),
+    },
+    (p, x) =>
+      convolve(x, p[w]!, p[b]!, {
+        strides: [stride, stride],
+        pads: [padding, padding, padding, padding],
+        group,
+      }),
+  )
+}
+
+/** Layers one after another. */
+export function sequential(...layers: readonly LayerLike[]): Layer {
+  const all = layers.map(asLayer)
+  const names = all.flatMap((l) => Object.keys(l.parameters))
+  const twice = names.find((name, i) => names.indexOf(name) < i)
+  if (twice) throw new Error(`two layers have a parameter called ${twice}`)
+  return layer(Object.assign({}, ...all.map((l) => l.parameters)), (p, x) => all.reduce((y, l) => l(p, y), x))
+}
+
+/**
+ * x + gain · f(x), with a learned gain that starts at `start`: at 0 the block is the identity at first, which does what
+ * batch normalisation does for deep residual networks at their start (De & Smith 2020, SkipInit).
+ */
+export function residual(name: string, branch: Layer, start = 0): Layer {
+  const gain = `${name}.gain`
+  return layer(
+    { ...branch.parameters, [gain]: { shape: [1], initialise: constantValue(start), decay: false } },
+    (p, x) => x.add(branch(p, x).mul(p[gain]!)),
+  )
+}
+
+/** (x − shift) · scale with fixed numbers: inputs brought to unit spread inside the network. */
+export const standardise = (shift: number, scale: number) => (x: Tensor) => x.sub(shift).mul(scale)
+
+/** Square max-pooling whose windows tile the picture. */
+export const maxPool = (size: number) => (x: Tensor) => maxPooled(x, { kernel: [size, size] })
+
+/** Square mean-pooling whose windows tile the picture. */
+export const meanPool = (size: number) => (x: Tensor) => averagePool(x, { kernel: [size, size] })
+
+/** Mean over places: [N, C, H, W] → [N, C]. */
+export const globalMean = (x: Tensor) => flat(pooled(x))
+
+/** [N, …] → [N, product]. */
+export const flatten = (x: Tensor) => flat(x)

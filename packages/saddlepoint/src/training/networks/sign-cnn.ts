@@ -1,0 +1,43 @@
+/** A small residual network without normalisation for pictures of 3 × 32 × 32. */
+import { relu } from '@saddlepoint/autodiff'
+import { conv, flatten, linear, residual, sequential, standardise, type Layer } from '../layers.ts'
+import { network, type Network } from '../network.ts'
+import { heNormal } from '../parameters.ts'
+
+export interface SignCnnOptions {
+  /** Channels of the first stage; the later ones have two and four times as many. @default 32 */
+  readonly width?: number
+  readonly classes: number
+}
+
+/** One 3 × 3 convolution and its rectifier, beside the identity. */
+const block = (name: string, channels: number): Layer =>
+  residual(name, sequential(conv(`${name}.conv`, channels, channels), relu), 0.2)
+
+/**
+ * Three stages at 16, 8 and 4 pixels a side, a stride-2 convolution before each and a residual block in each. Width 32
+ * has about 330,000 parameters.
+ */
+export function signCnn({ width = 32, classes }: SignCnnOptions): Network {
+  const [a, b, c] = [width, 2 * width, 4 * width]
+  return network({
+    name: `sign-cnn-${width}`,
+    shape: [3, 32, 32],
+    classes,
+    body: sequential(
+      standardise(0.5, 4),
+      conv('stem', 3, a, { kernel: 5, stride: 2 }),
+      relu,
+      block('block1', a),
+      conv('down2', a, b, { stride: 2 }),
+      relu,
+      block('block2', b),
+      conv('down3', b, c, { stride: 2 }),
+      relu,
+      block('block3', c),
+      // Where a part of a sign is matters: mean over places would lose it.
+      flatten,
+      linear('head', c * 16, classes, { initialise: (fanIn) => heNormal(fanIn, 0.5) }),
+    ),
+  })
+}

@@ -1,0 +1,338 @@
+/**
+ * The training loop that all methods share: shards of a batch go to the engine's workers, their gradients are added up in
+ * a fixed order, and one update follows. Results depend on the seed and the shard size, not on how many workers there are.
+ */
+import { defaultEngine, float32, rows, type Engine, type NDArray } from '@saddlepoint/autodiff'
+import type { TracedProgram } from '../attacks/program.ts'
+import { accuracyOf, type Accuracy } from './accuracy.ts'
+import { Batches, type Augmentation, type Batch, type TrainingData } from './batches.ts'
+import { gradientGraph, prefixed, under, updateGraph } from './graphs.ts'
+import type { TrainingMethod } from './methods/method.ts'
+import type { Network } from './network.ts'
+import type { Optimiser } from './optimisers.ts'
+import { mapRecord, type Parameters } from './parameters.ts'
+import { constantRate, type Schedule } from './schedules.ts'
+import { checkState, initialState, type TrainingState } from './state.ts'
+
+export interface TrainOptions {
+  readonly network: Network
+  readonly data: TrainingData
+  readonly method: TrainingMethod
+  readonly optimiser: Optimiser
+  /** Peak learning rate. */
+  readonly rate: number
+  /** @default constant */
+  readonly schedule?: Schedule
+  /** Passes over the data. */
+  readonly epochs: number
+  /** Samples per update. @default 128 */
+  readonly batch?: number
+  /** Samples per run of the gradient graph: a batch is cut into pieces of this size, which workers share. @default 16 */
+  readonly shard?: number
+  /** @default 0 */
+  readonly seed?: number
+  /** @default the shared engine of this platform */
+  readonly engine?: Engine
+  readonly augment?: Augmentation
+  /** Decay of a moving average of the parameters, which is then what is validated and kept; 0 for none. @default 0 */
+  readonly averageDecay?: number
+  /** Largest norm of the gradient. @default none */
+  readonly clipNorm?: number
+  /** Share of the run over which the inner attack grows to its full size. @default 0 */
+  readonly strengthWarmUp?: number
+  /** Ends the schedule within this time: it then runs faster than the epochs ask for, as measured. @default none */
+  readonly timeLimitSeconds?: number
+  /** Interrupts after this time, in the middle of the schedule; the state returned can be resumed. @default none */
+  readonly stopAfterSeconds?: number
+  /** Goes on from here. */
+  readonly state?: TrainingState
+  readonly validation?: {
+    readonly data: TrainingData
+    /** Its inner attack is what robust accuracy is measured with. */
+    readonly method?: TrainingMethod
+  }
+  readonly signal?: AbortSignal
+  /** Called after every update. */
+  readonly onStep?: (progress: StepProgress) => void
+  /** Called after every epoch, and at the end. A checkpoint is written here. */
+  readonly onEpoch?: (progress: EpochProgress) => void | Promise<void>
+}
+
+export interface StepProgress {
+  readonly step: number
+  readonly epoch: number
+  /** Share of the schedule that is done, in [0, 1]. */
+  readonly done: number
+  readonly rate: number
+  /** Mean loss of the batch. */
+  readonly loss: number
+  /** Accuracy on what was trained on: perturbed samples in adversarial training. */
+  readonly accuracy: number
+  readonly samplesPerSecond: number
+  readonly state: TrainingState
+}
+
+export interface EpochProgress {
+  readonly epoch: number
+  readonly done: number
+  /** Means over the epoch. */
+  readonly loss: number
+  readonly accuracy: number
+  readonly samplesPerSecond: number
+  readonly validation?: Accuracy
+  readonly state: TrainingState
+}
+
+export interface TrainingResult {
+  readonly state: TrainingState
+  /** What to use: the average where one is kept. */
+  readonly parameters: Parameters
+  /** False if it was stopped before the end of its schedule. */
+  readonly finished: boolean
+  readonly epochs: readonly Omit<EpochProgress, 'state'>[]
+}
+
+/** The loss or a gradient is no longer a number. `state` is the last one that was still good. */
+export class DivergedError extends Error {
+  override name = 'DivergedError'
+  readonly state: TrainingState
+  constructor(state: TrainingState, rate: number, what: string) {
+    super(
+      `${what} after ${state.step} updates, at learning rate ${rate.toPrecision(3)}. ` +
+        'Try a smaller learning rate, a longer warm-up or a limit on the gradient norm; the state before is kept.',
+    )
+    this.state = state
+  }
+}
+
+/**
+ * Trains a network.
+ *
+ * An abort (`signal`) is no error: the result holds the state so far and says that it is not finished.
+ *
+ * @throws DivergedError if the loss or a parameter is no longer finite
+ * @throws CheckpointError if `state` does not fit the network or the optimiser
+ */
+export async function train(options: TrainOptions): Promise<TrainingResult> {
+  const { network, method, optimiser, engine = defaultEngine() } = options
+  if (options.state) checkState(options.state, network, optimiser)
+  const [gradient, update] = await Promise.all([
+    gradientGraph(engine, network, method),
+    updateGraph(engine, network, optimiser, {
+      clipNorm: options.clipNorm,
+      averaged: Boolean(options.averageDecay),
+    }),
+  ])
+  try {
+    return await new Run(options, engine, gradient, update).train()
+  } finally {
+    await Promise.all([gradient.release(), update.release()])
+  }
+}
+
+const scalar = (value: number): NDArray => float32([], [value])
+
+interface Sums {
+  readonly loss: number
+  readonly right: number
+  readonly gradients: Parameters
+}
+
+class Run {
+  private state: TrainingState
+  private readonly options: TrainOptions
+  private readonly engine: Engine
+  private readonly gradient: TracedProgram
+  private readonly update: TracedProgram
+  private readonly batches: Batches
+  private readonly seed: number
+  private readonly size: number
+  private readonly steps: number
+  private readonly schedule: Schedule
+  private readonly began = performance.now()
+  private readonly history: Omit<EpochProgress, 'state'>[] = []
+  /** Seconds per step, the making of sessions left out. */
+  private pace: number | undefined
+
+  constructor(options: TrainOptions, engine: Engine, gradient: TracedProgram, update: TracedProgram) {
+    const { network, data, optimiser, batch = 128, seed = 0, epochs } = options
+    this.options = options
+    this.engine = engine
+    this.gradient = gradient
+    this.update = update
+    this.seed = seed
+    this.size = batch
+    this.batches = new Batches(data, batch, seed, options.augment)
+    this.steps = epochs * this.batches.perEpoch
+    this.schedule = options.schedule ?? constantRate()
+    this.state = options.state ?? initialState(network, optimiser, seed)
+  }
+
+  async train(): Promise<TrainingResult> {
+    let tally = new Tally()
+    let next = this.over() ? undefined : this.batches.at(this.state.step)
+    while (next && !this.interrupted()) {
+      const started = performance.now()
+      const sums = this.gradients(next)
+      // The following batch is made while the workers are busy with this one.
+      const following = this.state.step + 1
+      next = undefined
+      await Promise.resolve()
+      const prepared = this.batches.at(following)
+      const { loss, right, gradients } = await sums
+      const rate = this.options.rate * this.schedule(this.state.done)
+      await this.apply(gradients, loss, rate)
+      this.measure((performance.now() - started) / 1000)
+      tally.add(loss, right, this.size)
+      this.report(loss, right, rate)
+      if (!this.over()) next = prepared
+      if (!next || this.state.step % this.batches.perEpoch === 0) {
+        await this.endEpoch(tally)
+        tally = new Tally()
+      }
+    }
+    const { state, history } = this
+    return {
+      state,
+      parameters: state.average,
+      finished: this.over(),
+      epochs: history,
+    }
+  }
+
+  private over(): boolean {
+    return this.state.done >= 1
+  }
+
+  private interrupted(): boolean {
+    const { signal, stopAfterSeconds = Infinity } = this.options
+    return Boolean(signal?.aborted) || this.elapsed() > stopAfterSeconds
+  }
+
+  private elapsed(): number {
+    return (performance.now() - this.began) / 1000
+  }
+
+  private async gradients({ x, labels, samples }: Batch): Promise<Sums> {
+    const { shard = 16, strengthWarmUp = 0 } = this.options
+    const { parameters, step, done } = this.state
+    const strength = strengthWarmUp ? Math.min(done / strengthWarmUp, 1) : 1
+    const shared = { ...prefixed('parameters', parameters), strength: scalar(strength) }
+    const runs: Promise<Record<string, NDArray>>[] = []
+    for (let from = 0; from < samples.length; from += shard) {
+      const to = Math.min(from + shard, samples.length)
+      const feeds = { ...shared, x: rows(x, from, to), labels: rows(labels, from, to) }
+      runs.push(this.gradient.run(feeds, { seed: this.seed, samples: samples.slice(from, to), step }))
+    }
+    return summed(await Promise.all(runs), this.options.network)
+  }
+
+  private async apply(gradients: Parameters, loss: number, rate: number): Promise<void> {
+    const { network, averageDecay = 0 } = this.options
+    const { state } = this
+    if (!Number.isFinite(loss)) throw new DivergedError(state, rate, `the loss became ${loss}`)
+    const step = state.step + 1
+    const results = await this.update.run({
+      ...prefixed('parameters', state.parameters),
+      ...prefixed('gradients', gradients),
+      ...prefixed('average', state.average),
+      ...Object.assign({}, ...Object.entries(state.slots).map(([slot, v]) => prefixed(`slots.${slot}`, v))),
+      inverse: scalar(1 / this.size),
+      rate: scalar(rate),
+      step: scalar(step),
+      // Early averages would otherwise hold on to the first values for long.
+      keep: scalar(Math.min(averageDecay, step / (step + 10))),
+    })
+    const parameters = under('next.parameters', results, network)
+    const broken = Object.entries(parameters).find(
+      ([, a]) => !(a.data as Float32Array).every(Number.isFinite),
+    )
+    if (broken) throw new DivergedError(state, rate, `the parameter ${broken[0]} became infinite or NaN`)
+    this.state = {
+      step,
+      done: this.progress(step),
+      parameters,
+      average: averageDecay ? under('next.average', results, network) : parameters,
+      slots: mapRecord(state.slots, (_, slot) => under(`next.slots.${slot}`, results, network)),
+    }
+  }
+
+  /** Share of the schedule done after a step: the time left decides where it does not suffice for the steps left. */
+  private progress(step: number): number {
+    const { timeLimitSeconds } = this.options
+    if (!timeLimitSeconds) return Math.min(step / this.steps, 1)
+    const { done } = this.state
+    const left = Math.max(this.steps - step + 1, 1)
+    const affordable = this.pace ? (timeLimitSeconds - this.elapsed()) / this.pace : left
+    const steps = Math.max(Math.min(left, affordable), 1)
+    // The last step would be reached only in the limit: what is left of less than half a step counts as done.
+    return steps < 1.5 ? 1 : done + (1 - done) / steps
+  }
+
+  private measure(seconds: number): void {
+    // The first step of a session includes its making.
+    if (this.state.step === (this.options.state?.step ?? 0) + 1) return
+    this.pace = this.pace === undefined ? seconds : 0.9 * this.pace + 0.1 * seconds
+  }
+
+  private report(loss: number, right: number, rate: number): void {
+    const { state, size } = this
+    this.options.onStep?.({
+      step: state.step,
+      epoch: Math.floor((state.step - 1) / this.batches.perEpoch) + 1,
+      done: state.done,
+      rate,
+      loss: loss / size,
+      accuracy: right / size,
+      samplesPerSecond: this.pace ? size / this.pace : 0,
+      state,
+    })
+  }
+
+  private async endEpoch(tally: Tally): Promise<void> {
+    const { validation, network, shard } = this.options
+    const { state } = this
+    const progress = {
+      epoch: Math.ceil(state.step / this.batches.perEpoch),
+      done: state.done,
+      loss: tally.loss / tally.count,
+      accuracy: tally.right / tally.count,
+      samplesPerSecond: this.pace ? this.size / this.pace : 0,
+      validation:
+        validation &&
+        (await accuracyOf({
+          network,
+          parameters: state.average,
+          data: validation.data,
+          method: validation.method,
+          engine: this.engine,
+          shard,
+        })),
+    }
+    this.history.push(progress)
+    await this.options.onEpoch?.({ ...progress, state })
+  }
+}
+
+class Tally {
+  loss = 0
+  right = 0
+  count = 0
+  add(loss: number, right: number, count: number): void {
+    this.loss += loss
+    this.right += right
+    this.count += count
+  }
+}
+
+/** Sums over the shards, always in their order: float addition is not associative. */
+function summed(results: readonly Record<string, NDArray>[], network: Network): Sums {
+  const number = (name: string) => results.reduce((sum, r) => sum + Number(r[name]!.data[0]), 0)
+  const gradients = mapRecord(network.parameters, ({ shape }, name) => {
+    const [first, ...rest] = results.map((r) => r[`gradients.${name}`]!.data as Float32Array)
+    const total = first!
+    for (const part of rest) for (let i = 0; i < total.length; i++) total[i]! += part[i]!
+    return float32(shape, total)
+  })
+  return { loss: number('loss'), right: number('right'), gradients }
+}
