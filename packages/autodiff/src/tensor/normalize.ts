@@ -12,6 +12,7 @@ import {
   filled,
   floatAttr,
   intAttr,
+  scalar,
   type GradientContext,
   type OpDefinition,
   type Tensor,
@@ -178,7 +179,9 @@ defineOp('LpNormalization', {
   gradient: throughDefinition(([x], a) => {
     const axis = intAttr(a, 'axis', -1)
     const norm = intAttr(a, 'p', 2) === 1 ? 'ReduceL1' : 'ReduceL2'
-    return x!.div(apply(norm, [x], { axes: [axis < 0 ? axis + x!.rank : axis], keepdims: 1 }))
+    const size = apply(norm, [x], { axes: [axis < 0 ? axis + x!.rank : axis], keepdims: 1 })
+    // At the origin there is no direction to keep: ONNX Runtime returns 0, and so is the gradient finite.
+    return x!.div(apply('Where', [apply('Greater', [size, scalar(0)]), size, scalar(1)]))
   }),
 })
 

@@ -5,6 +5,7 @@ import { throughDefinition } from './differentiate.ts'
 import { abs } from './elementwise.ts'
 import { scatterAdd } from './indexing.ts'
 import { dilate, pad, padAxis, slice, zerosLike } from './layout.ts'
+import { root } from './reduce.ts'
 import { elements, type Shape } from './shape.ts'
 import {
   apply,
@@ -305,12 +306,8 @@ defineOp('GlobalMaxPool', {
 })
 export const globalMaxPool = (x: Tensor) => apply('GlobalMaxPool', [x])
 
-const lp = (x: Tensor, p: number, sum: (t: Tensor) => Tensor): Tensor => {
-  const total = sum(p === 2 ? x.square() : abs(x).pow(p))
-  // At an all-zero window the root's slope is infinite; its subgradient of least norm is 0.
-  const safe = apply('Where', [apply('Greater', [total, scalar(0)]), total, scalar(1)])
-  return apply('Where', [apply('Greater', [total, scalar(0)]), safe.pow(1 / p), scalar(0)])
-}
+const lp = (x: Tensor, p: number, sum: (t: Tensor) => Tensor): Tensor =>
+  root(sum(p === 2 ? x.square() : abs(x).pow(p)), p)
 defineOp('LpPool', {
   infer: ([x], attributes) => [
     { type: x!.type, shape: [...x!.shape.slice(0, 2), ...poolGeometry(x!.shape, attributes).output] },

@@ -1,5 +1,5 @@
 /** Reductions over axes. */
-import { abs, exp, log, sign } from './elementwise.ts'
+import { abs, exp, sign } from './elementwise.ts'
 import { elements, positiveAxis, type Shape } from './shape.ts'
 import {
   apply,
@@ -95,9 +95,16 @@ export const reduceSumSquare = reduction('ReduceSumSquare', (x, _, dy) => dy.mul
 export const reduceLogSum = reduction('ReduceLogSum', (_, y, dy) => dy.div(exp(y)))
 export const reduceLogSumExp = reduction('ReduceLogSumExp', (x, y, dy) => dy.mul(exp(x.sub(y))))
 
+/** The p-th root of a sum of powers. At 0 its slope is infinite: the subgradient of least norm, 0, is taken. */
+export function root(total: Tensor, p: number): Tensor {
+  const some = apply('Greater', [total, scalar(0)])
+  const safe = apply('Where', [some, total, scalar(1)])
+  return apply('Where', [some, safe.pow(1 / p), scalar(0)])
+}
+
 /** Lᵖ norm over axes, for p ≥ 1; derivative 0 at the origin. */
 export function lpNorm(x: Tensor, p: number, axes: readonly number[], keepDims = false): Tensor {
   if (p === 1) return reduceL1(x, axes, keepDims)
   if (p === 2) return reduceL2(x, axes, keepDims)
-  return exp(log(abs(x).pow(p).sum(axes, keepDims)).div(p))
+  return root(abs(x).pow(p).sum(axes, keepDims), p)
 }
