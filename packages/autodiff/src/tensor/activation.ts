@@ -87,7 +87,8 @@ activation('HardSwish', (x) =>
 )
 export const hardSwish = (x: Tensor) => apply('HardSwish', [x])
 
-activation('Softplus', (x) => sigmoid(x))
+// exp(x − softplus x) is the logistic function; ONNX Runtime's own is exactly 0 below −18, where a margin's gradient must not be.
+activation('Softplus', (x, y) => exp(x.sub(y)))
 /** log(1 + exp x). */
 export const softplus = (x: Tensor) => apply('Softplus', [x])
 

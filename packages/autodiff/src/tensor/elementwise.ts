@@ -115,8 +115,17 @@ export const asinh = unary('Asinh', (x) => reciprocal(sqrt(x.square().add(1))))
 export const acosh = unary('Acosh', (x) => reciprocal(sqrt(x.square().sub(1))))
 export const atanh = unary('Atanh', (x) => reciprocal(scalar(1).sub(x.square())))
 export const erf = unary('Erf', (x) => exp(x.square().neg()).mul(2 / Math.sqrt(Math.PI)))
-export const tanh = unary('Tanh', (_, y) => scalar(1).sub(y.square()))
-export const sigmoid = unary('Sigmoid', (_, y) => y.mul(scalar(1).sub(y)))
+
+/**
+ * e / (1 + e)² with e = exp(−|s·x|): the slope of the logistic function. Worked out from the output, as y (1 − y), it is
+ * exactly 0 wherever the output rounds to 0 or 1, and a saturated unit would hide the input from an attack.
+ */
+function logisticSlope(x: Tensor, s: number): Tensor {
+  const e = exp(abs(x).mul(-s))
+  return e.div(e.add(1).square())
+}
+export const tanh = unary('Tanh', (x) => logisticSlope(x, 2).mul(4))
+export const sigmoid = unary('Sigmoid', (x) => logisticSlope(x, 1))
 
 for (const op of ['Sign', 'Floor', 'Ceil', 'Round']) defineOp(op, { infer: same, gradient: 'zero' })
 export const sign = (x: Tensor) => apply('Sign', [x])
@@ -135,12 +144,12 @@ defineOp('Clip', {
       : filterTo(dy, x!, min as number | undefined, max as number | undefined),
   ],
 })
+const simple = (v: Operand | undefined) => v === undefined || typeof v === 'number'
 /**
  * x limited to [low, high]; either bound may be a tensor that broadcasts to x. The derivative at a bound is 1, but for
  * [0, 6], a Relu6, where it is 0.
  */
 export function clip(x: Tensor, low?: Operand, high?: Operand): Tensor {
-  const simple = (v: Operand | undefined) => v === undefined || typeof v === 'number'
   if (simple(low) && simple(high)) return apply('Clip', [x], { min: low as number, max: high as number })
   let y = x
   if (low !== undefined) y = maximum(y, low)

@@ -268,7 +268,7 @@ class Emitter {
   }
 }
 
-const COUNTED: ReadonlySet<string> = new Set(['Split', 'If', 'Loop', 'Scan'])
+const COUNTED: ReadonlySet<string> = new Set(['Split', 'TopK', 'If', 'Loop', 'Scan'])
 
 const base = (node: Node) => node.label || node.op
 

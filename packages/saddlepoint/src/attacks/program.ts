@@ -82,9 +82,14 @@ export class TracedProgram {
     return this.draws.list.length > 0
   }
 
-  /** @param place needed if the function draws random numbers */
+  /** The values of its random draws, as feeds: for callers that have time to make them before a run. */
+  drawn(place: DrawPlace): Record<string, NDArray> {
+    return fillDraws(this.draws.list, place)
+  }
+
+  /** @param place needed if the function draws random numbers and `feeds` does not hold them */
   async run(feeds: Readonly<Record<string, NDArray>>, place?: DrawPlace): Promise<Record<string, NDArray>> {
-    const drawn = place ? fillDraws(this.draws.list, place) : {}
+    const drawn = place ? this.drawn(place) : {}
     const given = Object.entries({ ...feeds, ...drawn }).filter(([key]) => this.inputs.has(key))
     const count = given.find(([key]) => this.perSample.has(key))?.[1].dims[0] ?? 1
     if (this.batch < 0 || count === this.batch) return this.program.run(Object.fromEntries(given))

@@ -1,5 +1,5 @@
 /** The loss axis: what an attack climbs. */
-import { gatherElements, type Tensor } from '@saddlepoint/autodiff'
+import { constant, equal, gatherElements, int64, where, type Tensor } from '@saddlepoint/autodiff'
 
 export interface LossContext {
   /** Scores [N, K]. */
@@ -28,4 +28,16 @@ export function loss(name: string, reference: string, f: (context: LossContext) 
 export function scoreOf(logits: Tensor, classes: Tensor): Tensor {
   const n = classes.shape[0]!
   return gatherElements(logits, classes.reshape([n, 1]), 1).reshape([n])
+}
+
+/** Scores [N, K] with that of one class per sample so low that it never counts. */
+export function withoutClass(logits: Tensor, classes: Tensor): Tensor {
+  const k = logits.shape[1]!
+  const index = constant(
+    int64(
+      [1, k],
+      Array.from({ length: k }, (_, i) => i),
+    ),
+  )
+  return where(equal(index, classes.reshape([classes.shape[0]!, 1])), -3e38, logits)
 }

@@ -1,10 +1,17 @@
 /** The L2 ball. */
-import { maximum, sqrt, zerosLike, type Tensor } from '@saddlepoint/autodiff'
-import { like, sampleSize, sampleSum, shrink, withinBounds } from './norms.ts'
+import { abs, maximum, sqrt, zerosLike, type Tensor } from '@saddlepoint/autodiff'
+import { like, sampleAxes, sampleSize, sampleSum, shrink, withinBounds } from './norms.ts'
 import type { Perturbation } from './perturbation.ts'
 
 const norm = (p: Tensor) => sqrt(sampleSum(p.square()))
-const unit = (g: Tensor) => g.div(like(maximum(norm(g), 1e-12), g))
+/**
+ * g / ‖g‖₂, and 0 where g is 0. Scaled by its largest value first: the squares of a confident model's gradient underflow
+ * while its direction is still sound.
+ */
+function unit(g: Tensor): Tensor {
+  const scaled = g.div(like(maximum(abs(g).max(sampleAxes(g)), 1e-37), g))
+  return scaled.div(like(maximum(norm(scaled), 1e-12), g))
+}
 
 export const l2: Perturbation = {
   name: 'l2',

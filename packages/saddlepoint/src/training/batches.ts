@@ -99,6 +99,8 @@ export function consecutive(data: TrainingData, from: number, count: number): Ba
   return { x: float32([count, ...shape], x), labels: int64([count], labels), samples }
 }
 
+const within = (v: number, size: number) => Math.min(Math.max(v, 0), size - 1)
+
 /**
  * Pictures [C, H, W] moved by whole pixels, the edge repeated, with their brightness and contrast changed a little. No
  * mirroring: it would change the class of an arrow.
@@ -113,7 +115,6 @@ export function jitter({ shift = 2, brightness = 0.1, contrast = 0.1 } = {}): Au
     const dy = random.integer(2 * shift + 1) - shift
     const offset = random.uniform(-brightness, brightness)
     const factor = 1 + random.uniform(-contrast, contrast)
-    const within = (v: number, size: number) => Math.min(Math.max(v, 0), size - 1)
     let at = 0
     for (let c = 0; c < channels!; c++)
       for (let y = 0; y < height!; y++) {

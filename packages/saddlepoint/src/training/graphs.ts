@@ -40,11 +40,11 @@ export function gradientGraph(
       strength: declare.shared('strength', []),
       logits: (samples, given = parameters) => network.logits(given, samples),
     })
-    const total = loss.sum()
+    const sum = loss.sum()
     return {
-      loss: total,
+      loss: sum,
       right: countRight(logits, labels),
-      ...prefixed('gradients', gradientOf(total, parameters)),
+      ...prefixed('gradients', gradientOf(sum, parameters)),
     }
   })
 }
@@ -54,6 +54,9 @@ export interface UpdateSettings {
   readonly averaged: boolean
 }
 
+const total = (numbers: TracedParameters): Tensor => Object.values(numbers).reduce((a, b) => a.add(b))
+
+/** New parameters, memory and average from a batch's summed gradients; `squares` is the parameters' squared norm. */
 export function updateGraph(
   engine: Engine,
   network: Network,
@@ -76,7 +79,10 @@ export function updateGraph(
       step: declare.shared('step', []),
       decays: (name) => network.parameters[name]!.decay,
     })
-    const outputs = { ...prefixed('next.parameters', next.parameters) }
+    const outputs = {
+      ...prefixed('next.parameters', next.parameters),
+      squares: total(mapRecord(next.parameters, (p) => p.square().sum())),
+    }
     for (const [slot, values] of Object.entries(next.state))
       Object.assign(outputs, prefixed(`next.slots.${slot}`, values))
     if (settings.averaged) {

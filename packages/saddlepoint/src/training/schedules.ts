@@ -29,6 +29,10 @@ export const cyclic =
   (done) =>
     low + (1 - low) * (done < peak ? done / peak : Math.max((1 - done) / (1 - peak), 0))
 
+/** Half a cosine from one value to another; t in [0, 1]. */
+const between = (from: number, to: number, t: number) =>
+  to + ((from - to) * (1 + Math.cos(Math.PI * Math.min(t, 1)))) / 2
+
 /** Cosines up from `start` and down to `end` (Smith & Topin 2019). */
 export const oneCycle =
   ({
@@ -37,8 +41,6 @@ export const oneCycle =
     end = 1e-4,
   }: { peak?: number; start?: number; end?: number } = {}): Schedule =>
   (done) => {
-    const between = (from: number, to: number, t: number) =>
-      to + ((from - to) * (1 + Math.cos(Math.PI * Math.min(t, 1)))) / 2
     return done < peak ? between(start, 1, done / peak) : between(1, end, (done - peak) / (1 - peak))
   }
 

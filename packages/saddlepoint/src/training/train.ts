@@ -2,10 +2,10 @@
  * The training loop that all methods share: shards of a batch go to the engine's workers, their gradients are added up in
  * a fixed order, and one update follows. Results depend on the seed and the shard size, not on how many workers there are.
  */
-import { defaultEngine, float32, rows, type Engine, type NDArray } from '@saddlepoint/autodiff'
+import { defaultEngine, float32, rows, type Engine, type Feeds, type NDArray } from '@saddlepoint/autodiff'
 import type { TracedProgram } from '../attacks/program.ts'
 import { accuracyOf, type Accuracy } from './accuracy.ts'
-import { Batches, type Augmentation, type Batch, type TrainingData } from './batches.ts'
+import { Batches, type Augmentation, type TrainingData } from './batches.ts'
 import { gradientGraph, prefixed, under, updateGraph } from './graphs.ts'
 import type { TrainingMethod } from './methods/method.ts'
 import type { Network } from './network.ts'
@@ -170,34 +170,25 @@ class Run {
 
   async train(): Promise<TrainingResult> {
     let tally = new Tally()
-    let next = this.over() ? undefined : this.batches.at(this.state.step)
-    while (next && !this.interrupted()) {
+    let shards = this.shards(this.state.step)
+    while (!this.over() && !this.interrupted()) {
       const started = performance.now()
-      const sums = this.gradients(next)
-      // The following batch is made while the workers are busy with this one.
-      const following = this.state.step + 1
-      next = undefined
-      await Promise.resolve()
-      const prepared = this.batches.at(following)
-      const { loss, right, gradients } = await sums
+      const running = this.gradients(shards)
+      // A failure while the next batch is made is met at the await below.
+      running.catch(() => {})
+      shards = this.shards(this.state.step + 1)
+      const { loss, right, gradients } = await running
       const rate = this.options.rate * this.schedule(this.state.done)
       await this.apply(gradients, loss, rate)
       this.measure((performance.now() - started) / 1000)
       tally.add(loss, right, this.size)
       this.report(loss, right, rate)
-      if (!this.over()) next = prepared
-      if (!next || this.state.step % this.batches.perEpoch === 0) {
-        await this.endEpoch(tally)
-        tally = new Tally()
-      }
+      if (!this.over() && this.state.step % this.batches.perEpoch) continue
+      await this.endEpoch(tally)
+      tally = new Tally()
     }
     const { state, history } = this
-    return {
-      state,
-      parameters: state.average,
-      finished: this.over(),
-      epochs: history,
-    }
+    return { state, parameters: state.average, finished: this.over(), epochs: history }
   }
 
   private over(): boolean {
@@ -213,18 +204,26 @@ class Run {
     return (performance.now() - this.began) / 1000
   }
 
-  private async gradients({ x, labels, samples }: Batch): Promise<Sums> {
-    const { shard = 16, strengthWarmUp = 0 } = this.options
-    const { parameters, step, done } = this.state
-    const strength = strengthWarmUp ? Math.min(done / strengthWarmUp, 1) : 1
-    const shared = { ...prefixed('parameters', parameters), strength: scalar(strength) }
-    const runs: Promise<Record<string, NDArray>>[] = []
-    for (let from = 0; from < samples.length; from += shard) {
-      const to = Math.min(from + shard, samples.length)
-      const feeds = { ...shared, x: rows(x, from, to), labels: rows(labels, from, to) }
-      runs.push(this.gradient.run(feeds, { seed: this.seed, samples: samples.slice(from, to), step }))
-    }
-    return summed(await Promise.all(runs), this.options.network)
+  /** A batch as feeds, made while the workers are busy with the one before it. */
+  private shards(step: number): Feeds[] {
+    const { shard = 16 } = this.options
+    const { x, labels, samples } = this.batches.at(step)
+    return Array.from({ length: Math.ceil(samples.length / shard) }, (_, i) => {
+      const [from, to] = [i * shard, (i + 1) * shard]
+      const drawn = this.gradient.drawn({ seed: this.seed, samples: samples.slice(from, to), step })
+      return { ...drawn, x: rows(x, from, to), labels: rows(labels, from, to) }
+    })
+  }
+
+  private async gradients(shards: readonly Feeds[]): Promise<Sums> {
+    const { strengthWarmUp = 0, network } = this.options
+    const { parameters, done } = this.state
+    const strength = scalar(strengthWarmUp ? Math.min(done / strengthWarmUp, 1) : 1)
+    const shared = { ...prefixed('parameters', parameters), strength }
+    return summed(
+      await Promise.all(shards.map((feeds) => this.gradient.run({ ...shared, ...feeds }))),
+      network,
+    )
   }
 
   private async apply(gradients: Parameters, loss: number, rate: number): Promise<void> {
@@ -244,10 +243,8 @@ class Run {
       keep: scalar(Math.min(averageDecay, step / (step + 10))),
     })
     const parameters = under('next.parameters', results, network)
-    const broken = Object.entries(parameters).find(
-      ([, a]) => !(a.data as Float32Array).every(Number.isFinite),
-    )
-    if (broken) throw new DivergedError(state, rate, `the parameter ${broken[0]} became infinite or NaN`)
+    if (!Number.isFinite(Number(results['squares']!.data[0])))
+      throw new DivergedError(state, rate, 'a parameter became infinite or NaN')
     this.state = {
       step,
       done: this.progress(step),
@@ -264,8 +261,8 @@ class Run {
     const { done } = this.state
     const left = Math.max(this.steps - step + 1, 1)
     const affordable = this.pace ? (timeLimitSeconds - this.elapsed()) / this.pace : left
-    const steps = Math.max(Math.min(left, affordable), 1)
-    // The last step would be reached only in the limit: what is left of less than half a step counts as done.
+    const steps = Math.min(left, affordable)
+    // Less than half a step of time is none: the schedule would creep towards its end for ever.
     return steps < 1.5 ? 1 : done + (1 - done) / steps
   }
 
