@@ -1,7 +1,10 @@
 /** The `saddle` command. */
 import { Command, CommanderError } from 'commander'
 import './builtin.ts'
+import { attacksCommand } from './commands/attacks.ts'
 import { evaluateCommand } from './commands/evaluate.ts'
+import { gradCommand } from './commands/grad.ts'
+import { inspectCommand } from './commands/inspect.ts'
 import { UsageError } from './errors.ts'
 import { GateFailed, Interrupted } from './outcome.ts'
 import { versions } from './versions.ts'
@@ -14,6 +17,9 @@ const program = new Command('saddle')
   .configureHelp({ sortOptions: false })
 
 evaluateCommand(program)
+attacksCommand(program)
+inspectCommand(program)
+gradCommand(program)
 for (const command of program.commands) command.exitOverride()
 
 try {

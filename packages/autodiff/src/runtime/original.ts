@@ -21,6 +21,11 @@ export class OriginalModel {
     this.files = files
   }
 
+  /** Versions of the operator sets that the file imports, before any upgrade; '' is ONNX's own. */
+  get opsets(): Readonly<Record<string, number>> {
+    return this.model.opsets
+  }
+
   /** The batch size that the file insists on, if any. */
   get fixedBatch(): number | undefined {
     const first = this.model.graph.inputs[0]?.shape?.[0]

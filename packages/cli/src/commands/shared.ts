@@ -119,6 +119,11 @@ export function talk({ quiet }: CommonFlags): Talk {
   return { say: print(''), warn: print('! ') }
 }
 
+/** The one thing that `--json` puts on standard output. */
+export function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`)
+}
+
 /** The sidecar's conventions with the flags' on top. */
 export function conventionsOf(modelPath: string, flags: ModelFlags): Conventions {
   const sidecar = `${modelPath.replace(/\.gz$/, '').replace(/\.onnx$/, '')}.saddle.json`
@@ -156,7 +161,7 @@ export function engineOf(flags: ModelFlags, { warn }: Talk): Engine {
 }
 
 /** Loads a model file, its troubles told as the user's. */
-export async function openModel(path: string, flags: ModelFlags): Promise<Model> {
+export async function openModel(path: string, flags: Pick<ModelFlags, 'inputShape'>): Promise<Model> {
   if (!existsSync(path)) throw new UsageError(`${path}: no such model file`)
   const shape = flags.inputShape
   try {

@@ -1,0 +1,126 @@
+/** `saddle attacks`: the attacks, their place on the axes, and their options. */
+import type { Command } from 'commander'
+import pc from 'picocolors'
+import { definitions, losses, optionsOf, perturbations, presets, type AttackDefinition } from 'saddlepoint'
+import { columns } from '../columns.ts'
+import { UsageError } from '../errors.ts'
+import { commonFlags, printJson, type CommonFlags } from './shared.ts'
+
+const CRITERIA = ['misclassified', 'targeted', 'confident:P', 'several joined by &']
+
+export function attacksCommand(program: Command): void {
+  const command = program
+    .command('attacks')
+    .description('list the attacks; with a name, its options')
+    .argument('[name]', 'an attack or a preset')
+  commonFlags(command).action((name: string | undefined, flags: CommonFlags) => {
+    if (name === undefined) all(flags)
+    else if (presets[name]) preset(name, flags)
+    else one(name, flags)
+  })
+}
+
+function all({ json }: CommonFlags): void {
+  if (json) return printJson({ attacks: definitions.map(place), presets, ...axes() })
+  const rows = definitions.map((d) => [d.name, d.kind, d.access, d.optimiser, d.reference])
+  const heads = ['name', 'kind', 'access', 'optimiser', 'reference'].map((title) => ({ title }))
+  const sets = Object.entries(presets).map(([name, members]) => [name, members.join(' ')])
+  process.stdout.write(
+    `${columns(heads, rows)}\n\n${columns([{ title: 'preset' }, { title: 'attacks' }], sets)}\n\n${axesText()}\n`,
+  )
+}
+
+function preset(name: string, { json }: CommonFlags): void {
+  const members = presets[name]!
+  if (json) printJson({ preset: name, attacks: members })
+  else process.stdout.write(`${name} is a preset: ${members.join(' ')}\n`)
+}
+
+function one(name: string, { json }: CommonFlags): void {
+  const definition = definitions.find((d) => d.name === name)
+  if (!definition)
+    throw new UsageError(`there is no attack "${name}"`, {
+      hint: `there are ${[...definitions.map((d) => d.name), ...Object.keys(presets)].join(', ')}`,
+    })
+  const options = optionsTable(definition)
+  if (json) return printJson({ ...place(definition), options, ...axes() })
+  const { kind, access, optimiser, reference } = definition
+  const rows = options.map((o) => [
+    o.name,
+    o.type,
+    o.default === undefined ? '' : String(o.default),
+    o.description,
+  ])
+  process.stdout.write(
+    [
+      `${pc.bold(name)}: ${optimiser}, ${kind}, needs ${access} (${reference})`,
+      columns([{ title: 'option' }, { title: 'type' }, { title: 'default' }, { title: '' }], rows),
+      `${axesText()}\n`,
+    ].join('\n\n'),
+  )
+}
+
+const place = ({ name, kind, access, optimiser, reference }: AttackDefinition) => ({
+  name,
+  kind,
+  access,
+  optimiser,
+  reference,
+})
+
+const axes = () => ({
+  norms: Object.keys(perturbations),
+  losses: Object.keys(losses),
+  criteria: CRITERIA,
+})
+
+function axesText(): string {
+  const { norms, losses: names, criteria } = axes()
+  return columns(
+    [{ title: '' }, { title: '' }],
+    [
+      ['norms', norms.join(', ')],
+      ['losses', names.join(', ')],
+      ['criteria', criteria.join(', ')],
+    ],
+  )
+}
+
+interface AttackOption {
+  readonly name: string
+  readonly type: string
+  readonly default?: unknown
+  readonly description: string
+}
+
+interface JsonSchema {
+  readonly type?: string
+  readonly enum?: readonly unknown[]
+  readonly anyOf?: readonly JsonSchema[]
+  readonly default?: unknown
+  readonly description?: string
+  readonly minimum?: number
+  readonly maximum?: number
+}
+
+/** Read off the attack's schema, so that nothing is written twice. */
+function optionsTable(definition: AttackDefinition): AttackOption[] {
+  const { properties = {} } = optionsOf(definition).toJSONSchema({ io: 'input' })
+  return Object.entries(properties as Record<string, JsonSchema>).map(([name, schema]) => ({
+    name,
+    type: typeOf(schema),
+    default: schema.default,
+    description: schema.description ?? '',
+  }))
+}
+
+function typeOf({ type, enum: values, anyOf, minimum, maximum }: JsonSchema): string {
+  if (values) return values.join(' | ')
+  // A number or a fraction such as 8/255.
+  if (anyOf) return anyOf.some((s) => s.type === 'number') ? 'number' : anyOf.map(typeOf).join(' | ')
+  const bounded = type === 'integer' || type === 'number'
+  // Integers come with the bounds of what JavaScript can count.
+  const low = bounded && minimum !== undefined && minimum > -(2 ** 53) ? ` ≥ ${minimum}` : ''
+  const high = bounded && maximum !== undefined && maximum < 2 ** 53 - 1 ? ` ≤ ${maximum}` : ''
+  return `${type ?? 'value'}${low}${high}`
+}
