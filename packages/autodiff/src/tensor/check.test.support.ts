@@ -5,8 +5,7 @@
 import { expect } from 'vitest'
 import { createEngine } from '../runtime/node.ts'
 import { emitBytes } from '../transform/emit.ts'
-import './index.ts'
-import { arrayTypes, float32, sizeOf, type DataType, type NDArray } from './array.ts'
+import { arrayTypes, float32, sizeOf, type DataType, type NDArray } from './index.ts'
 import { differentiate } from './differentiate.ts'
 import { zerosLike } from './layout.ts'
 import { atBatch, batchAxis, type Shape } from './shape.ts'
@@ -153,10 +152,11 @@ export function expectClose(a: NDArray, b: NDArray, what: string, tolerance = 2e
     )
 }
 
+const uniform: Values = (n, random) => Array.from({ length: n }, () => random() * 2 - 1)
+
 /** Arguments and seeds of a case at a batch of three. */
 function drawn(test: Case, outputs: readonly Tensor[]) {
   const args = test.args.map((a, i) => fill(a.values, atBatch(a.shape, BATCH), a.type ?? 'float32', i + 1))
-  const uniform: Values = (n, random) => Array.from({ length: n }, () => random() * 2 - 1)
   const seeds = outputs.map((y, i) => fill(uniform, atBatch(y.shape, BATCH), 'float32', 100 + i))
   return { args, seeds }
 }
@@ -270,7 +270,7 @@ export function gradientCase(test: Case): Case {
   const outputs = Array.isArray(result) ? (result as Tensor[]) : [result as Tensor]
   const seeds: Argument[] = outputs.map((y) => ({
     shape: y.shape,
-    values: (n, random) => Array.from({ length: n }, () => random() * 2 - 1),
+    values: uniform,
   }))
   const f = (...all: Tensor[]) => {
     const own = all.slice(0, test.args.length)

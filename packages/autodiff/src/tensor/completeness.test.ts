@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { families } from './cases/all.test.support.ts'
 import { ancestors, differentiate } from './differentiate.ts'
 import { constant, definedOps, input, type Tensor } from './index.ts'
-import { ndarray } from './array.ts'
+import { ndarray, sizeOf } from './array.ts'
 import { atBatch } from './shape.ts'
 
 const elsewhere: Readonly<Record<string, string>> = {
@@ -19,7 +19,13 @@ test('every operator with a rule is in the table', () => {
       const type = a.type ?? 'float32'
       if (!a.constant) return input(`x${i}`, type, a.shape)
       const dims = atBatch(a.shape, 1)
-      return constant(ndarray(type, dims, new Array(dims.reduce((p, d) => p * d, 1)).fill(1)))
+      return constant(
+        ndarray(
+          type,
+          dims,
+          Array.from({ length: sizeOf(dims) }, () => 1),
+        ),
+      )
     })
     const result = f(...symbols)
     const outputs = Array.isArray(result) ? (result as Tensor[]) : [result as Tensor]
@@ -29,5 +35,5 @@ test('every operator with a rule is in the table', () => {
   }
   const ruled = [...definedOps()].filter(([, d]) => typeof d.gradient === 'function').map(([op]) => op)
   const missing = ruled.filter((op) => !seen.has(op))
-  expect(missing.sort()).toEqual(Object.keys(elsewhere).sort())
+  expect(missing.toSorted()).toEqual(Object.keys(elsewhere).toSorted())
 })

@@ -53,7 +53,7 @@ export function ancestors(outputs: readonly Tensor[], stop?: (node: Node) => boo
     seen.add(node)
     for (const input of node.inputs) if (input) pending.push(input.node)
   }
-  return [...seen].sort((a, b) => a.id - b.id)
+  return [...seen].toSorted((a, b) => a.id - b.id)
 }
 
 /**
@@ -81,7 +81,7 @@ function walk(
 
   const gradients = new Map<Tensor, Tensor>()
   gradients.set(output, options.seed ?? scalar(1))
-  for (const node of order.reverse()) {
+  for (const node of order.toReversed()) {
     if (!depends.has(node)) continue
     const dys = node.outputs.map((y) => gradients.get(y))
     // A wanted tensor ends the walk unless another wanted one lies behind it.

@@ -59,7 +59,7 @@ defineOp('Transpose', {
 /** Exchanges the last two dimensions. */
 export function swapLast(x: Tensor): Tensor {
   const perm = x.shape.map((_, i) => i)
-  perm.push(...perm.splice(-2).reverse())
+  perm.push(...perm.splice(-2).toReversed())
   return x.transpose(perm)
 }
 

@@ -20,10 +20,10 @@ defineOp('MatMul', {
     if (!needs[1]) return [da]
     if (b!.rank > 2 || a!.rank === 2) return [da, matMul(swapLast(a!), dy)]
     // One matrix for a whole stack of rows: one product over all of them instead of one each and a sum.
-    const rows = (t: Tensor) => t.reshape([elements(t.shape.slice(0, -1)), t.shape.at(-1)!])
     return [da, matMul(swapLast(rows(a!)), rows(dy))]
   },
 })
+const rows = (t: Tensor) => t.reshape([elements(t.shape.slice(0, -1)), t.shape.at(-1)!])
 function vectorRule(dy: Tensor, a: Tensor, b: Tensor, needs: readonly boolean[]) {
   const a2 = a.rank === 1 ? a.reshape([1, ...a.shape]) : a
   const b2 = b.rank === 1 ? b.reshape([...b.shape, 1]) : b
@@ -33,24 +33,24 @@ function vectorRule(dy: Tensor, a: Tensor, b: Tensor, needs: readonly boolean[])
     b2.shape.at(-1)!,
   ]
   const g = dy.reshape(full)
-  const sumLeading = (t: Tensor, rank: number) =>
-    t.rank > rank
-      ? t.sum(
-          Array.from({ length: t.rank - rank }, (_, i) => i),
-          false,
-        )
-      : t
   return [
     needs[0] ? sumLeading(matMul(g, swapLast(b2)), a2.rank).reshape(a.shape) : undefined,
     needs[1] ? sumLeading(matMul(swapLast(a2), g), b2.rank).reshape(b.shape) : undefined,
   ]
 }
+/** Sums leading dimensions away until `rank` are left. */
+function sumLeading(t: Tensor, rank: number): Tensor {
+  return t.sum(
+    Array.from({ length: t.rank - rank }, (_, i) => i),
+    false,
+  )
+}
 export const matMul = (a: Tensor, b: Tensor) => apply('MatMul', [a, b])
 
 defineOp('Gemm', {
   infer: ([a, b, c], attributes) => {
-    const [m, k] = intAttr(attributes, 'transA', 0) ? [...a!.shape].reverse() : a!.shape
-    const [k2, n] = intAttr(attributes, 'transB', 0) ? [...b!.shape].reverse() : b!.shape
+    const [m, k] = intAttr(attributes, 'transA', 0) ? a!.shape.toReversed() : a!.shape
+    const [k2, n] = intAttr(attributes, 'transB', 0) ? b!.shape.toReversed() : b!.shape
     if (a!.rank !== 2 || b!.rank !== 2 || k !== k2)
       throw new ShapeError(`Gemm of ${formatShape(a!.shape)} and ${formatShape(b!.shape)}`)
     const shape = [m!, n!]
@@ -103,7 +103,7 @@ function parseEquation(attributes: Attributes, inputs: readonly Tensor[]): Equat
   const terms = named.map((t, i) => t.replace('...', all.slice(all.length - hidden[i]!)))
   const letters = [...named.join('').replaceAll('.', '')]
   const once = [...new Set(letters)].filter((l) => letters.filter((m) => m === l).length === 1)
-  return { terms, result: right?.replace('...', all) ?? all + once.sort().join('') }
+  return { terms, result: right?.replace('...', all) ?? all + once.toSorted().join('') }
 }
 function letterSizes({ terms }: Equation, inputs: readonly Tensor[]): Map<string, number> {
   const sizes = new Map<string, number>()

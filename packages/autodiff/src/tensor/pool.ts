@@ -33,7 +33,7 @@ const tiles = (g: Geometry) =>
       g.dilations[i] === 1 &&
       g.begin[i] === 0 &&
       g.end[i] === 0 &&
-      k * g.output[i]! === g.input[i],
+      g.input[i] === k * g.output[i]!,
   )
 
 function tilingGeometry(x: Shape, attributes: Attributes): Geometry {
@@ -53,6 +53,8 @@ const upsample = (y: Tensor, g: Geometry) =>
   })
 
 // ---- MaxPool
+
+const flat = (t: Tensor) => t.reshape([elements(t.shape)])
 
 defineOp('MaxPool', {
   infer: ([x], attributes) => {
@@ -102,7 +104,6 @@ defineOp('MaxPoolGradient', {
     },
     indices: ([x, , dy], attributes) => {
       const [, at] = applyAll('MaxPool', [x], attributes)
-      const flat = (t: Tensor) => t.reshape([elements(t.shape)])
       return [scatterAdd(zerosLike(flat(x!)), flat(at!), flat(dy!)).reshape(x!.shape)]
     },
     compare: ([x, y, dy], attributes) => {
@@ -130,7 +131,6 @@ defineOp('MaxPoolPick', {
     },
     indices: ([x, , dy], attributes) => {
       const [y, at] = applyAll('MaxPool', [x], attributes)
-      const flat = (t: Tensor) => t.reshape([elements(t.shape)])
       return [apply('GatherElements', [flat(dy!), flat(at!)], { axis: 0 }).reshape(y!.shape)]
     },
     compare: ([x, y, dy], attributes) => {

@@ -21,8 +21,8 @@ function axesOf(x: Tensor, attributes: Attributes): number[] {
 
 function reducedShape(x: Tensor, attributes: Attributes): Shape {
   const axes = axesOf(x, attributes)
-  const kept = x.shape.map((d, i) => (axes.includes(i) ? 1 : d))
-  return intAttr(attributes, 'keepdims', 1) ? kept : kept.filter((_, i) => !axes.includes(i))
+  const ones = x.shape.map((d, i) => (axes.includes(i) ? 1 : d))
+  return intAttr(attributes, 'keepdims', 1) ? ones : ones.filter((_, i) => !axes.includes(i))
 }
 
 /** A reduced tensor with its axes put back as size 1, so that it broadcasts against the input. */

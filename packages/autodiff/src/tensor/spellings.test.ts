@@ -45,7 +45,7 @@ const twice = (one: Case): Case => ({
 
 test('every operator with spellings is in the table', () => {
   const ops = [...definedOps()].filter(([, d]) => d.spellings).map(([op]) => op)
-  expect(ops.sort()).toEqual([...Object.keys(tables), ...single].sort())
+  expect(ops.toSorted()).toEqual([...Object.keys(tables), ...single].toSorted())
   for (const [op, cases] of Object.entries(tables)) expect(cases.length, op).toBeGreaterThan(0)
 })
 

@@ -79,6 +79,9 @@ test('no derivative through a condition, nor through StopGradient', () => {
   expect(differentiate(e.stopGradient(x), [x])).toEqual([undefined])
 })
 
+const bpda = (v: Tensor) =>
+  differentiate(e.round(v).square().sum(), [v], { rules: { Round: 'straight-through' } })[0]!
+
 describe('no rule', () => {
   const x = input('x', 'float32', [-1, 4])
   test('an operator taken over from a file is refused by name and path', () => {
@@ -88,9 +91,7 @@ describe('no rule', () => {
     expect(build).toThrow(/Mystery.*Mystery_\d+ → Exp_\d+/)
   })
   test('unless a rule is given', async () => {
-    const f = (v: Tensor) =>
-      differentiate(e.round(v).square().sum(), [v], { rules: { Round: 'straight-through' } })[0]!
-    const one = { name: 'bpda', f, args: [real([-1, 4], -3, 3, [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5])] }
+    const one = { name: 'bpda', f: bpda, args: [real([-1, 4], -3, 3, [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5])] }
     const own = { ...one, f: (v: Tensor) => e.round(v).mul(2) }
     expect((await evaluate(one)).values).toEqual((await evaluate(own)).values)
   })
