@@ -20,6 +20,7 @@ export async function drawSigns({ seed, count, threads }) {
       const worker = new Worker(new URL(import.meta.url), { workerData: { drawsSigns: true } })
       const ask = () => {
         if (next >= count) return resolve(worker.terminate())
+        // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
         worker.postMessage({ seed, from: next, count: Math.min(PIECE, count - next) })
         next += PIECE
       }
@@ -45,5 +46,6 @@ export async function drawSigns({ seed, count, threads }) {
 if (!isMainThread && workerData?.drawsSigns)
   parentPort.on('message', (request) => {
     const { images, labels } = signBatch(request)
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
     parentPort.postMessage({ from: request.from, pixels: images.data, classes: labels.data })
   })

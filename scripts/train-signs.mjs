@@ -15,6 +15,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { createEngine } from '@saddlepoint/autodiff'
 import {
+  adamW,
   adversarial,
   checkExport,
   classifier,
@@ -54,6 +55,8 @@ const { values: given } = parseArgs({
     rate: { type: 'string' },
     peak: { type: 'string', default: '0.2' },
     width: { type: 'string', default: '32' },
+    depth: { type: 'string', default: '2' },
+    optimiser: { type: 'string', default: 'sgd' },
     eps: { type: 'string', default: '8/255' },
     steps: { type: 'string', default: '5' },
     'weight-decay': { type: 'string' },
@@ -84,7 +87,8 @@ if (given.help || !(given.model in defaults)) {
   --average D          decay of the moving average of the parameters that is kept, 0 for none (0.995)
   --eps E --steps N    radius and steps of the inner attack (8/255, 5)
   --warm-up S          share of the run over which the radius grows (0.2)
-  --width N            channels of the network's first stage (32)
+  --width N --depth N  channels of the network's first stage (32), blocks in the first stages (2)
+  --optimiser O        sgd or adamw (sgd)
   --workers N          worker threads, each with --threads N (1) threads (${availableParallelism()}, 1)
   --provider P         cpu, webgpu or cuda (cpu)
   --time-limit S       run the schedule faster than --epochs asks for, so that it ends within S seconds
@@ -114,6 +118,7 @@ const workers = number('workers')
 const shard = number('shard', Math.min(32, Math.max(8, Math.ceil(batch / Math.max(workers, 1)))))
 const pictures = number('pictures', preset.pictures)
 const heldOut = number('held-out')
+const weightDecay = number('weight-decay', preset.weightDecay)
 const labelSmoothing = number('label-smoothing')
 
 const file = (ending) => join(given.out, `signs-${given.model}.${ending}`)
@@ -129,7 +134,7 @@ const seconds = () => (performance.now() - began) / 1000
 const say = (text) => console.log(`${seconds().toFixed(0).padStart(5)} s  ${text}`)
 const percent = (share) => `${(100 * share).toFixed(2)} %`
 
-const network = signCnn({ classes: signClasses.length, width: number('width') })
+const network = signCnn({ classes: signClasses.length, width: number('width'), depth: number('depth') })
 const attacked = adversarial({ eps, steps: 10 })
 const method = robust
   ? adversarial({ eps, steps: number('steps'), labelSmoothing })
@@ -168,7 +173,7 @@ const result = await train({
   network,
   data,
   method,
-  optimiser: sgd({ weightDecay: number('weight-decay', preset.weightDecay) }),
+  optimiser: given.optimiser === 'adamw' ? adamW({ weightDecay }) : sgd({ weightDecay }),
   rate: number('rate', preset.rate),
   schedule: cyclic({ peak: number('peak') }),
   epochs: number('epochs', preset.epochs),
