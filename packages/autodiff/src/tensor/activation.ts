@@ -40,6 +40,7 @@ defineOp('Relu', {
 export const relu = (x: Tensor) => apply('Relu', [x])
 
 activation('LeakyRelu', (x, _, a) => where(positive(x), one(), scalar(floatAttr(a, 'alpha', 0.01))))
+/** max(x, 0) + alpha · min(x, 0); the derivative at 0 is alpha. */
 export const leakyRelu = (x: Tensor, alpha = 0.01) => apply('LeakyRelu', [x], { alpha })
 
 defineOp('PRelu', {
@@ -50,9 +51,11 @@ defineOp('PRelu', {
     needs[1] ? dy.mul(where(positive(x!), scalar(0), x!)) : undefined,
   ],
 })
+/** LeakyRelu with a slope that is learnt, of a shape that broadcasts to x; the derivative at 0 is the slope. */
 export const prelu = (x: Tensor, slope: Tensor) => apply('PRelu', [x, slope])
 
 activation('Elu', (x, y, a) => where(positive(x), one(), y.add(floatAttr(a, 'alpha', 1))))
+/** x, or alpha · (exp x − 1) for x ≤ 0; the derivative at 0 is alpha. */
 export const elu = (x: Tensor, alpha = 1) => apply('Elu', [x], { alpha })
 
 activation('Selu', (x, y, a) => {
@@ -60,9 +63,11 @@ activation('Selu', (x, y, a) => {
   const gamma = floatAttr(a, 'gamma', 1.0507009873554805)
   return where(positive(x), scalar(gamma), y.add(alpha * gamma))
 })
+/** Klambauer et al. 2017; the derivative at 0 is that of the negative branch. */
 export const selu = (x: Tensor) => apply('Selu', [x])
 
 activation('Celu', (x, y, a) => where(positive(x), one(), y.div(floatAttr(a, 'alpha', 1)).add(1)))
+/** x, or alpha · (exp(x / alpha) − 1) for x ≤ 0. */
 export const celu = (x: Tensor, alpha = 1) => apply('Celu', [x], { alpha })
 
 activation('ThresholdedRelu', (x, _, a) =>
@@ -76,6 +81,7 @@ activation('HardSigmoid', (_, y, a) => {
   const inside = apply('And', [apply('Greater', [y, scalar(0)]), apply('Less', [y, scalar(1)])])
   return inside.cast('float32').mul(floatAttr(a, 'alpha', 0.2))
 })
+/** alpha · x + beta limited to [0, 1]; the derivative at both corners is 0. */
 export const hardSigmoid = (x: Tensor, alpha = 0.2, beta = 0.5) => apply('HardSigmoid', [x], { alpha, beta })
 
 activation('HardSwish', (x) =>
@@ -85,6 +91,7 @@ activation('HardSwish', (x) =>
     where(apply('Greater', [x, scalar(3)]), one(), x.div(3).add(0.5)),
   ),
 )
+/** x · hardSigmoid(x, 1/6, 1/2); the derivative at −3 and 3 is that of the parabola between. */
 export const hardSwish = (x: Tensor) => apply('HardSwish', [x])
 
 // exp(x − softplus x) is the logistic function; ONNX Runtime's own is exactly 0 below −18, where a margin's gradient must not be.
@@ -163,5 +170,5 @@ export function logSumExp(x: Tensor, axis = -1, keepDims = false): Tensor {
   return keepDims ? sum : sum.sum(axis)
 }
 
-/** max(x, 0) written for arguments that are already differences: hinge losses. */
+/** max(x, 0) written for arguments that are already differences: hinge losses. The derivative at 0 is ½. */
 export const hinge = (x: Tensor) => maximum(x, 0)

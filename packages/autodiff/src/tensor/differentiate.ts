@@ -88,7 +88,7 @@ function walk(
     if (dys.every((g) => g === undefined) || !node.inputs.some((t) => t && depends.has(t.node))) continue
     const rule = ruleFor(node, options, output)
     if (!rule) continue
-    const context = contextOf(node, dys, depends)
+    const context = contextOf(node, dys, depends, ownRule(node, options) === undefined)
     const results = rule(context)
     if (results === 'zero') {
       options.onZero?.(node)
@@ -108,8 +108,10 @@ function walk(
   })
 }
 
+const ownRule = (node: Node, { rules }: DifferentiateOptions) => rules?.[nodeName(node)] ?? rules?.[node.op]
+
 function ruleFor(node: Node, options: DifferentiateOptions, output: Tensor): GradientRule | undefined {
-  const own = options.rules?.[nodeName(node)] ?? options.rules?.[node.op]
+  const own = ownRule(node, options)
   if (own === 'straight-through') return ({ dy }) => [dy]
   if (own) return own
   const rule = findOp(node.op)?.gradient
@@ -123,11 +125,13 @@ function contextOf(
   node: Node,
   dys: readonly (Tensor | undefined)[],
   depends: ReadonlySet<Node>,
+  ofTable: boolean,
 ): GradientContext {
   const needs = node.inputs.map((t) => t !== undefined && depends.has(t.node))
   // A gradient may stay smaller than its tensor (that of a sum is one number) as long as nothing was broadcast here:
-  // else the sum over the copies would be short.
+  // else the sum over the copies would be short. Rules of a caller's own get the whole.
   const lazy =
+    ofTable &&
     findOp(node.op)?.elementwise &&
     node.inputs.every((t, i) => !needs[i] || sameShape(t!.shape, node.outputs[0]!.shape))
   const full = dys.map((g, i) => (g && !lazy ? expand(g, node.outputs[i]!.shape) : g))

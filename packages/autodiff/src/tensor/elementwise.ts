@@ -60,7 +60,9 @@ const extremeOf: GradientRule = ({ dy, inputs, outputs: [y], needs }) => {
   const share = dy.div(hits.reduce((a, b) => a.add(b)))
   return hits.map((hit, i) => (needs[i] ? share.mul(hit) : undefined))
 }
+/** Largest of the operands; ties share the gradient equally. */
 export const maximum = variadic('Max', extremeOf)
+/** Smallest of the operands; ties share the gradient equally. */
 export const minimum = variadic('Min', extremeOf)
 
 defineOp('Pow', {
@@ -98,6 +100,7 @@ defineOp('Mod', {
 const truncated = (x: Tensor) => apply('Sign', [x]).mul(apply('Floor', [abs(x)]))
 
 export const neg = unary('Neg', () => scalar(-1))
+/** |x|; the derivative at 0 is 0. */
 export const abs = unary('Abs', (x) => apply('Sign', [x]))
 export const exp = unary('Exp', (_, y) => y)
 export const log = unary('Log', (x) => reciprocal(x))

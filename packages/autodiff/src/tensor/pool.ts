@@ -55,6 +55,8 @@ const upsample = (y: Tensor, g: Geometry) =>
 // ---- MaxPool
 
 const flat = (t: Tensor) => t.reshape([elements(t.shape)])
+/** A file may ask for indices of columns. */
+const rowMajor = (attributes: Attributes): Attributes => ({ ...attributes, storage_order: undefined })
 
 defineOp('MaxPool', {
   infer: ([x], attributes) => {
@@ -84,7 +86,7 @@ export const maxPool = (x: Tensor, options: PoolOptions) => apply('MaxPool', [x]
 
 /**
  * Sends dy back to where the maximum stood. Where a window has several maxima the first takes all, as in ONNX Runtime's
- * Indices, but for 2×2 windows that tile, where they share equally: splitting is the cheaper form there and as good a
+ * Indices, but for windows of up to four elements that tile (2×2), where they share equally: splitting is the cheaper form there and as good a
  * subgradient. After a Relu ties are zeros, where the gradient is 0 either way.
  */
 defineOp('MaxPoolGradient', {
@@ -103,7 +105,7 @@ defineOp('MaxPoolGradient', {
       return [hits.mul(upsample(share, g))]
     },
     indices: ([x, , dy], attributes) => {
-      const [, at] = applyAll('MaxPool', [x], attributes)
+      const [, at] = applyAll('MaxPool', [x], rowMajor(attributes))
       return [scatterAdd(zerosLike(flat(x!)), flat(at!), flat(dy!)).reshape(x!.shape)]
     },
     compare: ([x, y, dy], attributes) => {
@@ -130,7 +132,7 @@ defineOp('MaxPoolPick', {
       return [averageOver(hits.mul(dy!), g).div(averageOver(hits, g))]
     },
     indices: ([x, , dy], attributes) => {
-      const [y, at] = applyAll('MaxPool', [x], attributes)
+      const [y, at] = applyAll('MaxPool', [x], rowMajor(attributes))
       return [apply('GatherElements', [flat(dy!), flat(at!)], { axis: 0 }).reshape(y!.shape)]
     },
     compare: ([x, y, dy], attributes) => {
@@ -304,6 +306,7 @@ defineOp('GlobalMaxPool', {
   infer: ([x]) => [{ type: x!.type, shape: globalShape(x!) }],
   gradient: throughDefinition(([x]) => x!.max(spatial(x!), true)),
 })
+/** Largest element of each channel. Ties share the gradient equally. */
 export const globalMaxPool = (x: Tensor) => apply('GlobalMaxPool', [x])
 
 const lp = (x: Tensor, p: number, sum: (t: Tensor) => Tensor): Tensor =>

@@ -155,7 +155,8 @@ class Emitter {
       }
     if (node.op === 'Pad') {
       inputs[1] = this.literal(int64([node.inputs[0]!.rank * 2], rest['pads'] as number[]))
-      inputs[2] = rest['value'] ? this.literal(float32([], [rest['value'] as number])) : ''
+      const { type } = node.inputs[0]!
+      inputs[2] = rest['value'] ? this.literal(ndarray(type, [], [rest['value'] as number])) : ''
       delete rest['pads']
       delete rest['value']
     }

@@ -75,6 +75,8 @@ class Lowering {
 
   private attributesKey(attributes: Attributes): string {
     return JSON.stringify(attributes, (_, value: unknown) => {
+      // JSON has no infinities: a bound of either sign would look like none.
+      if (typeof value === 'number' && !Number.isFinite(value)) return String(value)
       if (typeof value !== 'object' || value === null) return value
       const { data, dims, type } = value as { data?: { length: number }; dims?: unknown; type?: unknown }
       if (data && dims)

@@ -72,6 +72,10 @@ const transposed: readonly Case[] = [
   t('dilated', [3, 4, 4], [3, 2, 3, 2], { dilations: [2, 3], strides: [2, 1], pads: [1, 1, 0, 2] }),
   t('grouped', [4, 4, 4], [4, 3, 3, 3], { group: 2, strides: [2, 2] }, 6),
   t('depthwise', [4, 4, 4], [4, 1, 3, 3], { group: 4, pads: [1, 1, 1, 1] }, 4),
+  t('output shape beyond what is reached', [3, 3, 3], [3, 2, 2, 2], {
+    strides: [2, 2],
+    output_shape: [7, 7],
+  }),
   t('1×1', [3, 4, 4], [3, 2, 1, 1], {}),
   t('SAME_UPPER', [3, 4, 4], [3, 2, 3, 4], { auto_pad: 'SAME_UPPER', strides: [2, 2] }),
   t('SAME_LOWER', [3, 4, 4], [3, 2, 3, 4], { auto_pad: 'SAME_LOWER', strides: [2, 2] }),

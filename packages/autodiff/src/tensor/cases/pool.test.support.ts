@@ -42,6 +42,9 @@ const geometries: readonly [string, Shape, Attributes][] = [
   ['3-D', [1, 5, 4, 4], { kernel_shape: [2, 3, 2], strides: [2, 1, 2], pads: [0, 1, 0, 1, 1, 0] }],
   ['3-D tiles', [1, 4, 2, 4], { kernel_shape: [2, 1, 2], strides: [2, 1, 2] }],
 ]
+const columns: typeof geometries = [
+  ['indices by column', [2, 5, 6], { kernel_shape: [3, 2], strides: [2, 1], storage_order: 1 }],
+]
 const dilated: readonly [string, Shape, Attributes][] = [
   ['dilated', [2, 7, 8], { kernel_shape: [3, 2], dilations: [2, 3], pads: [1, 1, 1, 1] }],
   [
@@ -58,7 +61,7 @@ const of = (op: string, draw: Draw, list: typeof geometries, more: Attributes = 
     }),
   )
 
-export const maxPools: readonly Case[] = of('MaxPool', distinct, [...geometries, ...dilated])
+export const maxPools: readonly Case[] = of('MaxPool', distinct, [...geometries, ...dilated, ...columns])
 
 export const averagePools: readonly Case[] = of('AveragePool', (s) => real(s), [...geometries, ...dilated])
 
