@@ -6,19 +6,7 @@
  * output, and of x − bound in a Clip.
  */
 import { broadcastShapes } from './shape.ts'
-import { apply, defineOp, filled, scalar, UnfitSpelling, type Tensor } from './tensor.ts'
-
-const STEEP = 2 ** 100
-function steep(y: Tensor, slope: number, offset: number): Tensor {
-  if (y.rank !== 4) throw new UnfitSpelling('blocked is for pictures')
-  const c = y.shape[1]!
-  const scaled = apply(
-    'Conv',
-    offset ? [y, filled([c, 1, 1, 1], slope), filled([c], offset)] : [y, filled([c, 1, 1, 1], slope)],
-    { group: c },
-  )
-  return apply('Clip', [scaled], { min: 0, max: 1 })
-}
+import { apply, defineOp, scalar, type Tensor } from './tensor.ts'
 
 defineOp('PositiveFilter', {
   infer: ([dy, y]) => [{ type: dy!.type, shape: broadcastShapes(dy!.shape, y!.shape) }],
@@ -27,15 +15,20 @@ defineOp('PositiveFilter', {
   spelling: (_, __, { provider }) => (provider === 'cpu' ? 'hard-sigmoid' : 'where'),
   spellings: {
     'hard-sigmoid': ([dy, y]) => [dy!.mul(apply('HardSigmoid', [y!], { alpha: 3e38, beta: 0 }))],
-    blocked: ([dy, y]) => [dy!.mul(steep(y!, STEEP, 0))],
     where: ([dy, y]) => [apply('Where', [apply('Greater', [y!, scalar(0)]), dy!, scalar(0)])],
     cast: ([dy, y]) => [dy!.mul(apply('Greater', [y!, scalar(0)]).cast('float32'))],
   },
 })
 /** dy where y > 0, else 0; y must be the output of a Relu-like function (0, or clearly positive). */
 export function filterPositive(dy: Tensor, y: Tensor): Tensor {
+  const { op, inputs, attributes } = dy.node
+  // Behind a MaxPool only maxima pass a gradient on, and they are known in the pool's smaller output.
+  if (op === 'MaxPoolGradient' && inputs[0] === y)
+    return apply(op, [y, inputs[1], filterPositive(inputs[2]!, inputs[1]!)], attributes)
   return apply('PositiveFilter', [dy, y])
 }
+
+const STEEP = 2 ** 100
 
 defineOp('RangeFilter', {
   infer: ([dy, x]) => [{ type: dy!.type, shape: broadcastShapes(dy!.shape, x!.shape) }],
@@ -80,13 +73,11 @@ defineOp('InsideFilter', {
   ],
   spelling: (_, __, { provider }) => (provider === 'cpu' ? 'hard-sigmoid' : 'where'),
   spellings: {
+    // Next to a bound, slope · y + offset is exact: STEEP is a power of two, and close numbers subtract without rounding.
     'hard-sigmoid': ([dy, y], { low, high }) => [
       dy!
-        .mul(apply('HardSigmoid', [low === 0 ? y! : y!.sub(low as number)], { alpha: STEEP, beta: 0 }))
-        .mul(apply('HardSigmoid', [y!.sub(high as number)], { alpha: -STEEP, beta: 0 })),
-    ],
-    blocked: ([dy, y], { low, high }) => [
-      dy!.mul(steep(y!, STEEP, -STEEP * (low as number))).mul(steep(y!, -STEEP, STEEP * (high as number))),
+        .mul(apply('HardSigmoid', [y!], { alpha: STEEP, beta: -STEEP * Math.fround(low as number) }))
+        .mul(apply('HardSigmoid', [y!], { alpha: -STEEP, beta: STEEP * Math.fround(high as number) })),
     ],
     where: ([dy, y], { low, high }) => {
       const inside = apply('And', [
