@@ -14,8 +14,9 @@ export interface EngineOptions {
    */
   readonly workers?: number
   /**
-   * Threads inside one session.
-   * @default 1
+   * Threads inside one session. In the browser they need a page that is cross-origin isolated, and the first engine's
+   * number holds for the page.
+   * @default 1 in Node.js; in the browser half of the processors, at most 4
    */
   readonly threads?: number
   /** Told once each time a provider cannot run a graph and the CPU takes over. */
@@ -46,8 +47,11 @@ export class RuntimeError extends Error {
   override name = 'RuntimeError'
 }
 
-/** The first line of what ONNX Runtime said, without its code prefix. */
+/** The first line of what ONNX Runtime said, without its code prefix and its own source file. */
 export function runtimeMessage(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error)
-  return text.split('\n')[0]!.replace(/^.*?ErrorCode:?\s*\d+.*?message:\s*/i, '')
+  return text
+    .split('\n')[0]!
+    .replace(/^.*?ErrorCode:?\s*\d+.*?message:\s*/i, '')
+    .replace(/^\/\S+\.(cc|h):\d+ .* was false\.\s*/, '')
 }

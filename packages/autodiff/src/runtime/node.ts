@@ -15,6 +15,7 @@ import {
   type Program,
   type Provider,
 } from './engine.ts'
+import { FallbackEngine } from './fallback.ts'
 import { Sessions } from './sessions.ts'
 import type { Answer, Loaded, Request } from './worker.ts'
 
@@ -26,7 +27,9 @@ export function createEngine(options: EngineOptions = {}): Engine {
   const threads = options.threads ?? 1
   const engine =
     workers === 0 ? new DirectEngine(provider, threads) : new PoolEngine(provider, threads, workers)
-  return gpu ? new FallbackEngine(engine, options) : engine
+  if (!gpu) return engine
+  const create = () => createEngine({ ...options, provider: 'cpu' })
+  return new FallbackEngine(engine, { create, name: 'the CPU' }, options.onNotice)
 }
 
 let programs = 0
@@ -155,6 +158,7 @@ class PoolEngine implements Engine {
     if (member.waiting.size === 0) member.worker.ref()
     return new Promise((resolve, reject) => {
       member.waiting.set(call, { resolve, reject })
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin
       member.worker.postMessage({ ...request, call })
     })
   }
@@ -176,48 +180,6 @@ function own(feeds: Feeds): Record<string, NDArray> {
         : { ...a, data: a.data.slice() },
     ]),
   )
-}
-
-/** Runs on another provider what it can, and on the CPU, with a notice, what it cannot. */
-class FallbackEngine implements Engine {
-  readonly provider: Provider
-  readonly concurrency: number
-  private readonly engine: Engine
-  private readonly options: EngineOptions
-  private cpu: Engine | undefined
-  constructor(engine: Engine, options: EngineOptions) {
-    this.engine = engine
-    this.provider = engine.provider
-    this.concurrency = engine.concurrency
-    this.options = options
-  }
-  async load(model: Uint8Array, externalData?: ReadonlyMap<string, Uint8Array>): Promise<Program> {
-    const fallBack = (error: Error) => this.fallBack(error).load(model, externalData)
-    let program: Program = await this.engine.load(model, externalData).catch(fallBack)
-    let switched = false
-    return {
-      run: async (feeds) => {
-        if (switched) return program.run(feeds)
-        try {
-          return await program.run(feeds)
-        } catch (error) {
-          switched = true
-          program = await fallBack(error as Error)
-          return program.run(feeds)
-        }
-      },
-      release: () => program.release(),
-    }
-  }
-  private fallBack(error: Error): Engine {
-    this.options.onNotice?.(
-      `${this.provider} cannot run this graph (${error.message}); the CPU runs it instead`,
-    )
-    return (this.cpu ??= createEngine({ ...this.options, provider: 'cpu' }))
-  }
-  async close(): Promise<void> {
-    await Promise.all([this.engine.close(), this.cpu?.close()])
-  }
 }
 
 /** A model file's bytes, and the way to the files beside it that hold its external data. */

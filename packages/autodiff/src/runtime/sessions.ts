@@ -57,7 +57,8 @@ export class Sessions {
   }
 
   async release(id: number): Promise<void> {
-    const session = await this.sessions.get(id)
+    // One that could not be made has told so already, to whoever wanted to run it.
+    const session = await this.sessions.get(id)?.catch(() => undefined)
     this.sessions.delete(id)
     await session?.release()
   }

@@ -1,52 +1,58 @@
 /** Engines for the browser: onnxruntime-web on WebAssembly or WebGPU. */
 import * as ort from 'onnxruntime-web/webgpu'
 import { arrayTypes, type NDArray } from '../tensor/array.ts'
+import { FallbackEngine } from './fallback.ts'
 import { RuntimeError, runtimeMessage, type Engine, type EngineOptions, type Program } from './engine.ts'
 
 /** One session runs at a time: the page's WebAssembly instance is shared by all of them. */
 export function createEngine(options: EngineOptions = {}): Engine {
   const provider = options.provider ?? 'wasm'
+  const plain = provider === 'cpu' || provider === 'wasm'
   if (options.threads !== undefined) ort.env.wasm.numThreads = options.threads
-  let last: Promise<unknown> = Promise.resolve()
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const next = last.then(work, work)
-    last = next.catch(() => undefined)
-    return next
-  }
-  return {
+  const engine: Engine = {
     provider,
     concurrency: 1,
     async load(model, externalData): Promise<Program> {
-      const session = await inTurn(() => open(model, provider, options, externalData))
+      const session = await inTurn(() => open(model, plain ? 'wasm' : provider, externalData))
+      let released = false
       return {
-        run: (feeds) => inTurn(() => run(session, feeds)),
-        release: () => inTurn(() => session.release()),
+        run: (feeds) => {
+          if (released) return Promise.reject(new RuntimeError('the program was released'))
+          return inTurn(() => run(session, feeds))
+        },
+        release: async () => {
+          if (!released) await inTurn(() => session.release())
+          released = true
+        },
       }
     },
     close: async () => undefined,
   }
+  if (plain) return engine
+  const create = () => createEngine({ ...options, provider: 'wasm' })
+  return new FallbackEngine(engine, { create, name: 'WebAssembly' }, options.onNotice)
 }
 
-async function open(
+let last: Promise<unknown> = Promise.resolve()
+
+/** ONNX Runtime refuses a second call while one is under way, whichever session it is for. */
+function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  const next = last.then(work, work)
+  last = next.catch(() => undefined)
+  return next
+}
+
+function open(
   model: Uint8Array,
   provider: string,
-  options: EngineOptions,
   externalData?: ReadonlyMap<string, Uint8Array>,
 ): Promise<ort.InferenceSession> {
-  const create = (providers: string[]) =>
-    ort.InferenceSession.create(model, {
-      executionProviders: providers,
-      graphOptimizationLevel: 'all',
-      logSeverityLevel: 4,
-      externalData: externalData && [...externalData].map(([path, data]) => ({ path, data })),
-    })
-  if (provider === 'cpu' || provider === 'wasm') return create(['wasm']).catch(fail)
-  return create([provider, 'wasm']).catch((error: unknown) => {
-    options.onNotice?.(
-      `${provider} cannot run this graph (${runtimeMessage(error)}); WebAssembly runs it instead`,
-    )
-    return create(['wasm']).catch(fail)
-  })
+  return ort.InferenceSession.create(model, {
+    executionProviders: provider === 'wasm' ? ['wasm'] : [provider, 'wasm'],
+    graphOptimizationLevel: 'all',
+    logSeverityLevel: 4,
+    externalData: externalData && [...externalData].map(([path, data]) => ({ path, data })),
+  }).catch(fail)
 }
 
 async function run(session: ort.InferenceSession, feeds: Readonly<Record<string, NDArray>>) {
@@ -77,11 +83,12 @@ export async function readModelFile(
   url: string,
 ): Promise<{ bytes: Uint8Array; externalData: (location: string) => Promise<Uint8Array> }> {
   const base = new URL(url, globalThis.location?.href)
-  const get = async (address: URL) => {
-    const response = await fetch(address)
-    if (!response.ok)
-      throw new RuntimeError(`${address.href} answered ${response.status} ${response.statusText}`)
-    return new Uint8Array(await response.arrayBuffer())
-  }
   return { bytes: await get(base), externalData: (location) => get(new URL(location, base)) }
+}
+
+async function get(address: URL): Promise<Uint8Array> {
+  const response = await fetch(address)
+  if (!response.ok)
+    throw new RuntimeError(`${address.href} answered ${response.status} ${response.statusText}`)
+  return new Uint8Array(await response.arrayBuffer())
 }
