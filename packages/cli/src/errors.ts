@@ -41,3 +41,19 @@ export function fromSystemError(error: unknown, doing: string): unknown {
   const [reason, hint] = known
   return new UsageError(`cannot ${doing}: ${reason}`, { hint, cause: error })
 }
+
+/** Errors of the libraries below that speak of the user's model, data or options, by name: each has one clear line. */
+const inputErrors = new Set([
+  'UsageError',
+  'AttackOptionError',
+  'ClassifierError',
+  'ModelError',
+  'NoGradientError',
+  'OnnxFormatError',
+  'RuntimeError',
+])
+
+/** Whether an error is about what the user gave, rather than a fault of this program. */
+export function isInputError(error: Error): boolean {
+  return inputErrors.has(error.name)
+}

@@ -1,6 +1,6 @@
 /** The folder of one run: what was asked, every finished batch, the result. An interrupted run goes on from it. */
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Store, StoredBatch } from 'saddlepoint'
@@ -9,43 +9,64 @@ import { fromSystemError, UsageError } from './errors.ts'
 
 export interface RunDescription {
   readonly command: readonly string[]
+  /** Where the command was given: its paths are relative to it. */
+  readonly cwd?: string
   /** Everything that finished batches depend on; a folder goes on only for an equal one. */
   readonly fingerprint: unknown
 }
 
 export class RunFolder implements Store {
   readonly path: string
-  constructor(path: string) {
+  private readonly fresh: RunDescription | undefined
+  private constructor(path: string, fresh?: RunDescription) {
     this.path = path
+    this.fresh = fresh
   }
 
-  /** @throws UsageError if the folder holds a run of something else */
-  static async open(path: string, description: RunDescription): Promise<RunFolder> {
-    const file = join(path, 'run.json')
-    const wanted = JSON.stringify(description.fingerprint)
-    if (existsSync(file)) {
-      const before = JSON.parse(readFileSync(file, 'utf8')) as RunDescription
-      if (JSON.stringify(before.fingerprint) !== wanted)
+  /**
+   * A run that is new or goes on; nothing is written yet.
+   *
+   * @throws UsageError if the folder holds a run of something else, or other things
+   */
+  static open(path: string, description: RunDescription): RunFolder {
+    if (existsSync(join(path, 'run.json'))) {
+      const before = RunFolder.description(path)
+      if (JSON.stringify(before.fingerprint) !== JSON.stringify(description.fingerprint))
         throw new UsageError(`${path} holds a run with another model, data or options`, {
           hint: 'choose another folder with --out',
         })
       return new RunFolder(path)
     }
-    try {
-      mkdirSync(join(path, 'batches'), { recursive: true })
-    } catch (error) {
-      throw fromSystemError(error, `make the folder ${path}`)
-    }
-    await writeFileAtomic(file, JSON.stringify(description, null, 2))
-    return new RunFolder(path)
+    if (isOccupied(path))
+      throw new UsageError(`${path} is in use: it holds no run, but it is not an empty folder either`, {
+        hint: 'choose another folder with --out',
+      })
+    return new RunFolder(path, description)
   }
 
-  /** The command that made a folder. */
-  static command(path: string): readonly string[] {
+  /** What was asked for in a folder. @throws UsageError if it holds no run */
+  static description(path: string): RunDescription {
     const file = join(path, 'run.json')
     if (!existsSync(file))
       throw new UsageError(`${path} is not the folder of a run`, { hint: 'it has no run.json' })
-    return (JSON.parse(readFileSync(file, 'utf8')) as RunDescription).command
+    try {
+      const found = JSON.parse(readFileSync(file, 'utf8')) as RunDescription
+      if (Array.isArray(found.command)) return found
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw fromSystemError(error, `read ${file}`)
+    }
+    throw new UsageError(`${file} is damaged`, { hint: 'choose another folder with --out' })
+  }
+
+  /** Makes the folder, once it is sure that there is something to run. */
+  async create(): Promise<void> {
+    if (!this.fresh || existsSync(join(this.path, 'run.json'))) return
+    try {
+      mkdirSync(join(this.path, 'batches'), { recursive: true })
+    } catch (error) {
+      throw fromSystemError(error, `make the folder ${this.path}`)
+    }
+    await this.write('run.json', JSON.stringify(this.fresh, null, 2))
   }
 
   async load(key: string): Promise<StoredBatch | undefined> {
@@ -76,3 +97,8 @@ export class RunFolder implements Store {
 }
 
 const none = { type: 'float32', dims: [0], data: new Float32Array() } as const
+
+function isOccupied(path: string): boolean {
+  if (!existsSync(path)) return false
+  return !statSync(path).isDirectory() || readdirSync(path).length > 0
+}

@@ -38,6 +38,7 @@ export {
   type Store,
   type StoredBatch,
 } from './evaluate/evaluate.ts'
+export { Verifier, type Verified } from './evaluate/verify.ts'
 export { wilson } from './evaluate/statistics.ts'
 export * from './evaluate/result.ts'
 export { renderSign, signBatch, signClasses, signSeeds } from './data/signs/signs.ts'

@@ -94,7 +94,7 @@ interface AttackOption {
 }
 
 interface JsonSchema {
-  readonly type?: string
+  readonly type?: string | readonly string[]
   readonly enum?: readonly unknown[]
   readonly anyOf?: readonly JsonSchema[]
   readonly default?: unknown
@@ -118,9 +118,10 @@ function typeOf({ type, enum: values, anyOf, minimum, maximum }: JsonSchema): st
   if (values) return values.join(' | ')
   // A number or a fraction such as 8/255.
   if (anyOf) return anyOf.some((s) => s.type === 'number') ? 'number' : anyOf.map(typeOf).join(' | ')
+  if (Array.isArray(type)) return type.includes('number') ? 'number' : type.join(' | ')
   const bounded = type === 'integer' || type === 'number'
   // Integers come with the bounds of what JavaScript can count.
   const low = bounded && minimum !== undefined && minimum > -(2 ** 53) ? ` ≥ ${minimum}` : ''
   const high = bounded && maximum !== undefined && maximum < 2 ** 53 - 1 ? ` ≤ ${maximum}` : ''
-  return `${type ?? 'value'}${low}${high}`
+  return `${String(type ?? 'value')}${low}${high}`
 }

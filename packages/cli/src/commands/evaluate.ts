@@ -1,48 +1,32 @@
 /** `saddle evaluate`: the main job. */
+import { findNonFinite } from '@saddlepoint/autodiff'
 import type { Command } from 'commander'
 import { Option } from 'commander'
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
-import {
-  AttackOptionError,
-  evaluate,
-  parseAttack,
-  parseCriterion,
-  perturbations,
-  presets,
-  type ConfiguredAttack,
-  type Criterion,
-  type Evaluation,
-  type EvaluationResult,
-} from 'saddlepoint'
+import { existsSync, readFileSync } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
+import { evaluate, type Evaluation, type EvaluationResult } from 'saddlepoint'
 import { demoModels } from '../builtin.ts'
 import { UsageError } from '../errors.ts'
 import { GateFailed, Interrupted } from '../outcome.ts'
 import { progressDisplay } from '../progress.ts'
 import { RunFolder } from '../run-folder.ts'
 import { versions } from '../versions.ts'
+import { batchFor, conventionsOf, engineOf, openBoth } from './open.ts'
+import { checkTarget, planFlags, planOf, type Plan, type PlanFlags } from './plan.ts'
 import {
   commonFlags,
   count,
   dataFlags,
-  engineOf,
-  list,
   modelFlags,
   number,
-  openBoth,
   talk,
   type CommonFlags,
   type DataFlags,
   type ModelFlags,
 } from './shared.ts'
 
-interface Flags extends CommonFlags, ModelFlags, DataFlags {
-  norm: string[]
-  eps?: number[]
-  attack?: string[]
-  criterion: string
-  target?: string
+interface Flags extends CommonFlags, ModelFlags, DataFlags, PlanFlags {
   cascade?: boolean
   maxQueries?: number
   maxTime?: number
@@ -54,22 +38,11 @@ interface Flags extends CommonFlags, ModelFlags, DataFlags {
   demo?: boolean
 }
 
-const gather = (text: string, before: string[] = []) => [...before, ...text.split(/\s+/).filter(Boolean)]
-
 export function evaluateCommand(program: Command): void {
   const command = program
     .command('evaluate')
     .description('clean accuracy, attacks, the worst case per sample, and a report')
     .argument('[models...]', 'ONNX files (.onnx or .onnx.gz); several are compared in one report')
-    .option('--norm <names>', `norms: ${Object.keys(perturbations).join(', ')}`, list, ['linf'])
-    .option('--eps <values>', 'radii, such as 8/255 or "2/255 4/255 8/255"', radii)
-    .option(
-      '--attack <names>',
-      `attacks with options (pgd:steps=40,stepSize=2/255) or presets (${Object.keys(presets).join(', ')}); may be repeated`,
-      gather,
-    )
-    .option('--criterion <name>', 'misclassified, targeted, confident:P, joined by &', 'misclassified')
-    .option('--target <class>', 'class wanted by a targeted criterion: a label, least-likely or random')
     .option('--cascade', 'attacks skip what an attack before them has broken')
     .option('--max-queries <n>', 'model evaluations a sample may cost', count)
     .option('--max-time <seconds>', 'time a batch of samples may cost', number)
@@ -79,25 +52,19 @@ export function evaluateCommand(program: Command): void {
     .option('--no-report', 'write no HTML')
     .option('--min-robust-accuracy <share>', 'exit with 1 if less is left', number)
     .addOption(new Option('--demo', 'evaluate the two built-in traffic-sign models'))
-  commonFlags(dataFlags(modelFlags(command))).action(async (models: string[], flags: Flags) => {
-    if (flags.resume) return resume(program, flags.resume)
+  commonFlags(dataFlags(modelFlags(planFlags(command)))).action(async (models: string[], flags: Flags) => {
+    if (flags.resume) return goOn(program, flags.resume, flags)
     await run(models, flags)
   })
 }
 
-function radii(text: string): number[] {
-  const values = list(text).map(number)
-  const bad = values.find((v) => v <= 0)
-  if (bad !== undefined)
-    throw new UsageError(`--eps ${text}: ${bad} is no radius`, {
-      hint: 'eps is larger than 0; clean accuracy is always measured',
-    })
-  if (!values.length) throw new UsageError('--eps is empty')
-  return values
-}
-
-async function resume(program: Command, folder: string): Promise<void> {
-  await program.parseAsync([...RunFolder.command(folder), '--out', folder], { from: 'user' })
+/** Repeats the command of a folder; how it speaks is as asked now. */
+async function goOn(program: Command, folder: string, { json, quiet, debug }: Flags): Promise<void> {
+  const { command, cwd } = RunFolder.description(folder)
+  const out = cwd && cwd !== process.cwd() ? resolve(folder) : folder
+  if (cwd && existsSync(cwd)) process.chdir(cwd)
+  const voice = Object.entries({ json, quiet, debug }).flatMap(([name, on]) => (on ? [`--${name}`] : []))
+  await program.parseAsync([...command, '--out', out, ...voice], { from: 'user' })
 }
 
 /** What `--demo` stands for where nothing else is said. */
@@ -113,17 +80,20 @@ async function run(given: readonly string[], asked: Flags): Promise<void> {
   const signal = interruptible(say)
   const folderPath =
     flags.out ?? join('runs', `${stamp()}-${models.map((m) => basename(m, '.onnx')).join('-vs-')}`)
-  const folder = await RunFolder.open(folderPath, {
+  const folder = RunFolder.open(folderPath, {
     command: process.argv.slice(2),
+    cwd: process.cwd(),
     fingerprint: fingerprint(models, flags, plan),
   })
   const evaluations: (Evaluation & { labels?: readonly string[] })[] = []
   for (const model of models) {
     if (signal.aborted) break
-    evaluations.push(await evaluateOne(model, flags, plan, folder, signal))
+    const evaluation = await evaluateOne(model, flags, plan, folder, signal)
+    // Stopped before its clean accuracy was known, a model has nothing to show.
+    if (evaluation.result.samples.length) evaluations.push(evaluation)
   }
-  const results = await write(evaluations, folder, flags)
-  await tell(results, evaluations, flags)
+  const results = evaluations.length ? await write(evaluations, folder, flags) : []
+  if (results.length || flags.json) await tell(results, evaluations, flags)
   if (signal.aborted)
     throw new Interrupted(`stopped; what is finished is in ${folderPath}: --resume ${folderPath} goes on`)
   gate(results, flags.minRobustAccuracy)
@@ -137,43 +107,10 @@ function demoFlags(asked: Flags): Partial<Flags> {
   }
 }
 
-interface Plan {
-  readonly attacks: readonly ConfiguredAttack[]
-  readonly criterion: Criterion
-  readonly target: number | 'least-likely' | 'random' | undefined
-}
-
-function planOf(flags: Flags): Plan {
-  if (!flags.eps) throw new UsageError('no eps given', { hint: 'add --eps 8/255' })
-  const unknown = flags.norm.find((n) => !(n in perturbations))
-  if (unknown)
-    throw new UsageError(`there is no norm "${unknown}"`, {
-      hint: `there are ${Object.keys(perturbations).join(', ')}`,
-    })
-  try {
-    return {
-      attacks: (flags.attack ?? ['quick']).flatMap(parseAttack),
-      criterion: parseCriterion(flags.criterion),
-      target: targetOf(flags.target),
-    }
-  } catch (error) {
-    if (error instanceof AttackOptionError || error instanceof RangeError)
-      throw new UsageError(error.message, { cause: error })
-    throw error
-  }
-}
-
-function targetOf(text: string | undefined): Plan['target'] {
-  if (text === undefined || text === 'least-likely' || text === 'random') return text
-  const label = number(text)
-  if (!Number.isInteger(label) || label < 0) throw new UsageError(`--target ${text} is no class`)
-  return label
-}
-
 async function evaluateOne(
   path: string,
   flags: Flags,
-  { attacks, criterion, target }: Plan,
+  plan: Plan,
   folder: RunFolder,
   signal: AbortSignal,
 ): Promise<Evaluation & { labels?: readonly string[] }> {
@@ -182,18 +119,13 @@ async function evaluateOne(
   const display = progressDisplay(flags.quiet, basename(path))
   try {
     const { classifier, data, conventions } = await openBoth(path, flags, engine, voice)
-    if (typeof target === 'number' && target + (conventions.labelOffset ?? 0) >= classifier.classes)
-      throw new UsageError(`--target ${target}: ${path} has ${classifier.classes} classes`)
+    checkTarget(plan, classifier, path)
     for (const notice of classifier.notices) voice.say(`${basename(path)}: ${notice}`)
+    if (findNonFinite(classifier.model.source).length)
+      voice.warn(`${path} has weights that are no numbers: no result on it means anything`)
+    await folder.create()
     const evaluation = await evaluate(classifier, data, {
-      perturbations: flags.norm.map((n) => perturbations[n]!),
-      eps: flags.eps!,
-      attacks,
-      criterion:
-        target !== undefined && !criterion.targeted
-          ? parseCriterion(`targeted&${criterion.name}`.replace('&misclassified', ''))
-          : criterion,
-      target,
+      ...plan,
       seed: flags.seed,
       batchSize: conventions.batch ?? flags.batch ?? batchFor(data.shape),
       cascade: flags.cascade,
@@ -212,12 +144,6 @@ async function evaluateOne(
     display.end()
     await engine.close()
   }
-}
-
-/** Samples at a time that keep a batch near a few megabytes: enough to fill the kernels, little enough to share out. */
-function batchFor(shape: readonly number[]): number {
-  const size = shape.reduce((p, d) => p * d, 1)
-  return Math.max(4, Math.min(128, Math.round(200_000 / size)))
 }
 
 async function write(
@@ -285,23 +211,26 @@ function interruptible(say: (message: string) => void): AbortSignal {
   return controller.signal
 }
 
+/** Everything that finished batches depend on. */
 function fingerprint(models: readonly string[], flags: Flags, { attacks, criterion, target }: Plan): unknown {
-  const hash = (path: string) => {
-    try {
-      return createHash('sha256').update(readFileSync(path)).digest('hex')
-    } catch {
-      return undefined
-    }
-  }
-  const { norm, eps, seed, cascade, maxQueries, data, limit, offset, split, shuffle } = flags
-  const { inputRange, mean, std, bgr, layout, resize, crop, labelOffset, provider, batch } = flags
+  const { norm, eps, seed, cascade, maxQueries, data, limit, offset, split, shuffle, provider } = flags
+  const given = { norm, eps, seed, cascade, maxQueries, data, limit, offset, split, shuffle, provider }
   return {
-    models: models.map(hash),
+    ...given,
+    models: models.map(hashOf),
+    conventions: models.map((m) => conventionsOf(m, flags)),
     attacks: attacks.map((a) => ({ name: a.name, ...a.options })),
     criterion: criterion.name,
     target,
-    ...{ norm, eps, seed, cascade, maxQueries, data, limit, offset, split, shuffle },
-    ...{ inputRange, mean, std, bgr, layout, resize, crop, labelOffset, provider, batch },
+  }
+}
+
+/** Undefined for a file that cannot be read, which is told when it is opened. */
+function hashOf(path: string): string | undefined {
+  try {
+    return createHash('sha256').update(readFileSync(path)).digest('hex')
+  } catch {
+    return undefined
   }
 }
 

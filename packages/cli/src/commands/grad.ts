@@ -5,7 +5,8 @@ import { losses } from 'saddlepoint'
 import { columns } from '../columns.ts'
 import { writeFileAtomic } from '../data/index.ts'
 import { versions } from '../versions.ts'
-import { commonFlags, numbers, openModel, printJson, type CommonFlags, type ModelFlags } from './shared.ts'
+import { openModel } from './open.ts'
+import { commonFlags, numbers, printJson, type CommonFlags, type ModelFlags } from './shared.ts'
 
 interface Flags extends CommonFlags, Pick<ModelFlags, 'inputShape' | 'provider'> {
   output: string
@@ -51,7 +52,7 @@ loss. Gradients by weights are those of the summed loss.`,
     const { inputs, outputs } = graph
     if (flags.json)
       printJson({ model: path, output: flags.output, bytes: bytes.length, loss: flags.loss, inputs, outputs })
-    else process.stdout.write(`${flags.output}\n${ports('in', inputs)}\n${ports('out', outputs)}\n`)
+    else process.stdout.write(`${flags.output}\n${ports(inputs, outputs)}\n`)
     if (!flags.quiet) for (const notice of model.notices) process.stderr.write(`${notice}\n`)
   })
 }
@@ -63,9 +64,15 @@ function lossOf(name: string): LossFunction {
     loss({ logits: logits.shape[1] === 1 ? concat([logits.mul(0), logits], 1) : logits, labels })
 }
 
-function ports(direction: string, list: readonly ValueInfo[]): string {
+function ports(inputs: readonly ValueInfo[], outputs: readonly ValueInfo[]): string {
+  const ways = [
+    ['  in', inputs],
+    ['  out', outputs],
+  ] as const
   return columns(
     [{ title: '' }, { title: '' }, { title: '' }],
-    list.map((p, i) => [i ? '' : direction, p.name, `${p.type} [${p.shape?.join(', ') ?? '?'}]`]),
+    ways.flatMap(([way, list]) =>
+      list.map(({ name, type, shape }) => [way, name, `${type} [${shape?.join(', ') ?? '?'}]`]),
+    ),
   )
 }

@@ -3,7 +3,8 @@ import { inspectModel, type Inspection } from '@saddlepoint/autodiff'
 import type { Command } from 'commander'
 import pc from 'picocolors'
 import { columns, grouped, plural, sizes } from '../columns.ts'
-import { commonFlags, conventionsOf, modelFlags, openModel, printJson } from './shared.ts'
+import { conventionsOf, openModel } from './open.ts'
+import { commonFlags, modelFlags, printJson } from './shared.ts'
 import type { CommonFlags, ModelFlags } from './shared.ts'
 
 interface Flags extends CommonFlags, ModelFlags {}
@@ -47,8 +48,6 @@ function describe(path: string, i: Inspection, conventions: object): string {
 
 function head(path: string, i: Inspection): string {
   const opsets = Object.entries(i.opsets).map(([domain, version]) => `${domain || 'opset'} ${version}`)
-  const ports = (list: Inspection['inputs']) =>
-    list.map(({ name, type, shape }) => `${name} (${type} ${sizes(shape)})`).join(', ')
   return [
     title(path),
     columns(
@@ -63,6 +62,9 @@ function head(path: string, i: Inspection): string {
     ),
   ].join('\n')
 }
+
+const ports = (list: Inspection['inputs']) =>
+  list.map(({ name, type, shape }) => `${name} (${type} ${sizes(shape)})`).join(', ')
 
 function layers({ layers: list, parameters, macs }: Inspection): string {
   const rows = list.map((l) => [

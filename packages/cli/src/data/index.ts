@@ -11,7 +11,7 @@ export {
 } from './dataset.ts'
 export { decodeImage, isImageFile } from './image-files.ts'
 export { readClassIndex, type ClassIndex } from './labels.ts'
-export { datasetNames, loadDataset, registerDataset, type DatasetLoader } from './load.ts'
+export { datasetNames, knownForms, loadDataset, registerDataset, type DatasetLoader } from './load.ts'
 export { npyFromBytes, openNpy, writeNpy } from './npy.ts'
 export { preparePicture } from './picture.ts'
 export { writePng } from './png.ts'

@@ -25,6 +25,9 @@ const formats: readonly Format[] = [
   labelledOutside,
 ]
 
+/** One line for each form that `--data` can have. */
+export const knownForms: readonly string[] = formats.map(({ form }) => form)
+
 export type DatasetLoader = (options: LoadOptions) => Promise<Dataset>
 
 const builtin = new Map<string, DatasetLoader>()
@@ -46,7 +49,7 @@ export function datasetNames(): string[] {
 
 /** Says what was found where no form fits. */
 function unknownForm(spec: string, { files, folders, name }: Place): UsageError {
-  const hint = `known forms: ${formats.map(({ form }) => form).join('; ')}`
+  const hint = `known forms: ${knownForms.join('; ')}`
   if (!files || !folders)
     return new UsageError(`${spec}: a ${extname(name) || 'nameless kind of'} file is no known form of data`, {
       hint,

@@ -7,16 +7,21 @@ import {
   elements,
   formatShape,
   float32,
+  input as symbol,
   load,
   type Engine,
   type LoadOptions,
+  type Logits,
   type Model,
   type NDArray,
   type Shape,
   type Tensor,
 } from '@saddlepoint/autodiff'
 import type { Conventions } from './conventions.ts'
+import { ClassifierError } from './errors.ts'
 import { preprocess } from './preprocess.ts'
+
+export { ClassifierError }
 
 export interface ClassifierOptions extends Conventions {
   /** Shape of one sample as the user has it; derived from the model's input when absent. */
@@ -27,11 +32,6 @@ export interface ClassifierOptions extends Conventions {
   readonly classNames?: readonly string[]
   readonly engine?: Engine
   readonly load?: Omit<LoadOptions, 'engine'>
-}
-
-/** Data and a model that do not go together. */
-export class ClassifierError extends Error {
-  override name = 'ClassifierError'
 }
 
 /**
@@ -63,6 +63,7 @@ export class Classifier {
   readonly classNames: readonly string[] | undefined
   readonly engine: Engine
   readonly notices: readonly string[]
+  private readonly activation: Logits['stripped']
   private readonly verifier
 
   constructor(model: Model, name: string, options: ClassifierOptions) {
@@ -85,6 +86,7 @@ export class Classifier {
         `the output "${output.name}" (${output.type} ${formatShape(output.shape)}) is not one row of scores for each sample`,
       )
     this.classes = outputs === 1 ? 2 : outputs
+    this.activation = model.logits(symbol('x', 'float32', input)).stripped
     this.notices = [
       ...model.notices,
       ...(outputs === 1 ? ['one output: read as the score of class 1 against class 0'] : []),
@@ -106,13 +108,10 @@ export class Classifier {
 
   /** Scores before any final activation, [N, classes], for samples [N, …shape] in `bounds`: for use while tracing. */
   logits(x: Tensor): Tensor {
-    const { logits, stripped } = this.model.logits(
-      preprocess(x, this.conventions, this.model.inputs[0]!.shape),
-    )
+    const { logits } = this.model.logits(preprocess(x, this.conventions, this.model.inputs[0]!.shape))
     const rows = logits.reshape([logits.shape[0]!, elements(logits.shape.slice(1))])
     if (rows.shape[1] !== 1) return rows
-    // One probability p without its sigmoid is log-odds already; with the sigmoid left out of the file, scores are odds too.
-    void stripped
+    // One score is the log-odds of class 1, and so is one probability without its sigmoid.
     return concat([rows.mul(0), rows], 1)
   }
 
@@ -132,10 +131,9 @@ export class Classifier {
   }
 
   private twoClasses(scores: NDArray): NDArray {
-    const probability = this.model.notices.some((n) => n.includes('Sigmoid'))
     const data = new Float32Array(scores.data.length * 2)
     scores.data.forEach((v, i) => {
-      data[2 * i] = probability ? 1 - Number(v) : 0
+      data[2 * i] = this.givesProbabilities ? 1 - Number(v) : 0
       data[2 * i + 1] = Number(v)
     })
     return float32([scores.data.length, 2], data)
@@ -143,7 +141,7 @@ export class Classifier {
 
   /** Whether the file's own outputs are probabilities. */
   get givesProbabilities(): boolean {
-    return this.model.notices.some((n) => n.includes('ends in Softmax') || n.includes('ends in Sigmoid'))
+    return this.activation === 'Softmax' || this.activation === 'Sigmoid'
   }
 
   /** The most likely class of each row of scores, with its probability. */
@@ -153,14 +151,19 @@ export class Classifier {
     )
   }
 
-  /** The `k` most likely classes of one row, most likely first. */
+  /**
+   * The `k` most likely classes of one row, most likely first. A row with a score that is not a number has none: it
+   * begins with class −1, so that it counts as wrong whatever its label.
+   */
   ranking(scores: NDArray, row: number, k: number): { label: number; probability: number }[] {
     const width = scores.dims[1]!
     const values = Array.from(scores.data.subarray(row * width, (row + 1) * width) as Float32Array)
+    if (values.some(Number.isNaN))
+      return [-1, ...values.keys()].slice(0, k).map((label) => ({ label, probability: 0 }))
     const probabilities = this.givesProbabilities ? values : softmaxOf(values)
     return probabilities
       .map((probability, label) => ({ label, probability }))
-      .sort((a, b) => b.probability - a.probability || a.label - b.label)
+      .toSorted((a, b) => b.probability - a.probability || a.label - b.label)
       .slice(0, k)
   }
 

@@ -10,6 +10,7 @@ import {
   type Tensor,
 } from '@saddlepoint/autodiff'
 import type { Conventions } from './conventions.ts'
+import { ClassifierError } from './errors.ts'
 
 /**
  * @param x [N, C, H, W] in [0, 1], RGB (or [N, …] for other data)
@@ -43,7 +44,7 @@ const sameSize = (a: Shape, b: Shape) => elements(a.slice(1)) === elements(b.sli
 function perChannel(values: readonly number[], x: Tensor): Tensor {
   const channels = x.shape[1] ?? 1
   if (values.length !== 1 && values.length !== channels)
-    throw new RangeError(
+    throw new ClassifierError(
       `${values.length} values of mean or std for ${channels} channels of a sample ${formatShape(x.shape.slice(1))}`,
     )
   return constant(float32(values.length === 1 ? [] : [1, channels, ...x.shape.slice(2).map(() => 1)], values))

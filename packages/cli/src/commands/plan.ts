@@ -1,0 +1,116 @@
+/** What the attacking commands share: norms, radii, attacks, and what counts as success. */
+import type { Command } from 'commander'
+import {
+  AttackOptionError,
+  losses,
+  parseAttack,
+  parseCriterion,
+  perturbations,
+  presets,
+  type Classifier,
+  type ConfiguredAttack,
+  type Criterion,
+  type Perturbation,
+} from 'saddlepoint'
+import { UsageError } from '../errors.ts'
+import { list, number } from './shared.ts'
+
+export interface PlanFlags {
+  norm: string[]
+  eps?: number[]
+  attack?: string[]
+  criterion: string
+  target?: string
+}
+
+export interface Plan {
+  readonly perturbations: readonly Perturbation[]
+  readonly eps: readonly number[]
+  readonly attacks: readonly ConfiguredAttack[]
+  readonly criterion: Criterion
+  /** A data label, or a rule that picks one for every sample. */
+  readonly target: number | 'least-likely' | 'random' | undefined
+}
+
+const gather = (text: string, before: string[] = []) => [...before, ...text.split(/\s+/).filter(Boolean)]
+
+export function planFlags(command: Command): Command {
+  return command
+    .option('--norm <names>', `norms: ${Object.keys(perturbations).join(', ')}`, list, ['linf'])
+    .option('--eps <values>', 'radii, such as 8/255 or "2/255 4/255 8/255"', radii)
+    .option(
+      '--attack <names>',
+      `attacks with options (pgd:steps=40,stepSize=2/255) or presets (${Object.keys(presets).join(', ')}); may be repeated`,
+      gather,
+    )
+    .option('--criterion <name>', 'misclassified, targeted, confident:P, joined by &', 'misclassified')
+    .option('--target <class>', 'class wanted by a targeted criterion: a label, least-likely or random')
+}
+
+function radii(text: string): number[] {
+  const values = list(text).map(number)
+  const bad = values.find((v) => v <= 0)
+  if (bad !== undefined)
+    throw new UsageError(`--eps ${text}: ${bad} is no radius`, {
+      hint: 'eps is larger than 0; clean accuracy is always measured',
+    })
+  if (!values.length) throw new UsageError('--eps is empty', { hint: 'write --eps 8/255' })
+  return [...new Set(values)]
+}
+
+/** @throws UsageError for a norm, attack, option or criterion that there is not */
+export function planOf(flags: PlanFlags): Plan {
+  if (!flags.eps) throw new UsageError('no eps given', { hint: 'add --eps 8/255' })
+  const unknown = flags.norm.find((n) => !Object.hasOwn(perturbations, n))
+  if (unknown)
+    throw new UsageError(`there is no norm "${unknown}"`, {
+      hint: `there are ${Object.keys(perturbations).join(', ')}`,
+    })
+  if (!flags.norm.length) throw new UsageError('--norm is empty', { hint: 'write --norm linf' })
+  try {
+    const attacks = (flags.attack ?? ['quick']).flatMap(parseAttack)
+    if (!attacks.length) throw new UsageError('--attack is empty', { hint: 'write --attack pgd' })
+    for (const { name, options } of attacks)
+      if (!Object.hasOwn(losses, options.loss))
+        throw new UsageError(`${name}: there is no loss "${options.loss}"`, {
+          hint: `there are ${Object.keys(losses).join(', ')}`,
+        })
+    const target = targetOf(flags.target)
+    return {
+      perturbations: flags.norm.map((n) => perturbations[n]!),
+      eps: flags.eps,
+      attacks,
+      criterion: criterionOf(flags.criterion, target),
+      target,
+    }
+  } catch (error) {
+    if (error instanceof AttackOptionError || error instanceof RangeError)
+      throw new UsageError(error.message, { cause: error })
+    throw error
+  }
+}
+
+/** A target makes any criterion a targeted one. */
+function criterionOf(text: string, target: Plan['target']): Criterion {
+  const criterion = parseCriterion(text)
+  if (target === undefined || criterion.targeted) return criterion
+  return parseCriterion(`targeted&${criterion.name}`.replace('&misclassified', ''))
+}
+
+function targetOf(text: string | undefined): Plan['target'] {
+  if (text === undefined || text === 'least-likely' || text === 'random') return text
+  const label = number(text)
+  if (!Number.isInteger(label) || label < 0)
+    throw new UsageError(`--target ${text} is no class`, {
+      hint: 'write a label, least-likely or random',
+    })
+  return label
+}
+
+/** @throws UsageError if the model has no such class */
+export function checkTarget({ target }: Plan, { conventions, classes }: Classifier, path: string): void {
+  if (typeof target === 'number' && target + (conventions.labelOffset ?? 0) >= classes)
+    throw new UsageError(`--target ${target}: ${path} has ${classes} classes`, {
+      hint: 'labels count from 0',
+    })
+}
