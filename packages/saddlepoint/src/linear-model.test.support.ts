@@ -51,7 +51,7 @@ export async function linearModel(
   })
   const score = (i: number, k: number) => {
     let sum = b[k]!
-    for (let j = 0; j < features; j++) sum += w[k * features + j]! * x.data[i * features + j]!
+    for (let j = 0; j < features; j++) sum += w[k * features + j]! * Number(x.data[i * features + j])
     return sum
   }
   const labels = Array.from({ length: samples }, (_, i) => {
