@@ -104,13 +104,12 @@ test('clipNorm scales all gradients together, and only down', async () => {
 })
 
 test('movingAverage', async () => {
-  const one = (values: number[]) => ({ w: float32([2], values) })
   const moved = compile(
     (a: Record<string, Tensor>, p: Record<string, Tensor>, keep: Tensor) =>
       movingAverage(a, p, keep) as Record<string, Tensor>,
     { engine },
   )
-  const result = await moved(one([1, 2]), one([3, -2]), 0.75)
+  const result = await moved(arrays({ w: [1, 2] }), arrays({ w: [3, -2] }), 0.75)
   expectClose({ w: Array.from(result['w']!.data, Number) }, { w: [1.5, 1] })
 })
 
