@@ -181,6 +181,15 @@ export function samples({ shape, classes }, batch, seed = 2) {
   return { x, y: { type: 'int64', dims: [batch], data: y } }
 }
 
+/** A float32 array with every element in [−1, 1). */
+export function noise(dims, seed) {
+  const random = uniform(seed)
+  return float32(
+    dims,
+    Float32Array.from({ length: sizeOf(dims) }, () => 2 * random() - 1),
+  )
+}
+
 /** A folder for files that live as long as the process. */
 export function scratchFolder() {
   const folder = mkdtempSync(join(tmpdir(), 'saddlepoint-bench-'))

@@ -153,8 +153,7 @@ defineOp('ConvWeightGradient', {
     const area = elements(g.output)
     const unit = g.strides.every((s) => s === 1)
     if (pointwise) return 'shifts'
-    if (elements(g.kernel) > 25) return 'conv'
-    if (x!.shape[1]! <= 4) return 'im2col'
+    if (elements(g.kernel) > 25 || x!.shape[1]! <= 4) return 'conv'
     if (area <= 64 || !unit) return 'im2col'
     return dy!.shape[1]! >= 8 ? 'shifts' : 'conv'
   },
