@@ -8,13 +8,7 @@ import {
   maxPool as maxPooled,
   type Tensor,
 } from '@saddlepoint/autodiff'
-import {
-  constantValue,
-  heNormal,
-  type Initialiser,
-  type ParameterSpec,
-  type TracedParameters,
-} from './parameters.ts'
+import { fill, heNormal, type Initialiser, type ParameterSpec, type TracedParameters } from './parameters.ts'
 
 /** A traced function with named parameters. */
 export interface Layer {
@@ -35,7 +29,7 @@ export function layer(
 
 const asLayer = (l: LayerLike): Layer => ('parameters' in l ? l : layer({}, (_, x) => l(x)))
 
-const bias = (size: number): ParameterSpec => ({ shape: [size], initialise: constantValue(0), decay: false })
+const bias = (size: number): ParameterSpec => ({ shape: [size], initialise: fill(0), decay: false })
 
 export interface WeightOptions {
   /** @default He normal for a rectifier */
@@ -107,7 +101,7 @@ export function sequential(...layers: readonly LayerLike[]): Layer {
 export function residual(name: string, branch: Layer, start = 0): Layer {
   const gain = `${name}.gain`
   return layer(
-    { ...branch.parameters, [gain]: { shape: [1], initialise: constantValue(start), decay: false } },
+    { ...branch.parameters, [gain]: { shape: [1], initialise: fill(start), decay: false } },
     (p, x) => x.add(branch(p, x).mul(p[gain]!)),
   )
 }

@@ -16,7 +16,7 @@ export interface ParameterSpec {
   readonly decay: boolean
 }
 
-export const constantValue =
+export const fill =
   (value: number): Initialiser =>
   (out) => {
     out.fill(value)
@@ -51,9 +51,9 @@ export const heUniform =
  * @param seed an integer in [0, 2^53)
  */
 export function initialise(specs: Readonly<Record<string, ParameterSpec>>, seed: number): Parameters {
-  return mapRecord(specs, ({ shape, initialise: fill }, _, place) => {
+  return mapRecord(specs, ({ shape, initialise: write }, _, place) => {
     const data = new Float32Array(sizeOf(shape))
-    fill(data, { seed, sample: place })
+    write(data, { seed, sample: place })
     return float32(shape, data)
   })
 }

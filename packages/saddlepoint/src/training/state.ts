@@ -21,6 +21,19 @@ export class CheckpointError extends Error {
   override name = 'CheckpointError'
 }
 
+/** The loss or a gradient is no longer a number. `state` is the last one that was still good. */
+export class DivergedError extends Error {
+  override name = 'DivergedError'
+  readonly state: TrainingState
+  constructor(state: TrainingState, rate: number, what: string) {
+    super(
+      `${what} after ${state.step} updates, at learning rate ${rate.toPrecision(3)}. ` +
+        'Try a smaller learning rate, a longer warm-up or a limit on the gradient norm; the state before is kept.',
+    )
+    this.state = state
+  }
+}
+
 export function initialState(network: Network, optimiser: Optimiser, seed: number): TrainingState {
   const parameters = network.initialise(seed)
   const zeros = () => mapRecord(parameters, ({ dims }) => float32(dims, new Float32Array(sizeOf(dims))))

@@ -9,9 +9,9 @@ import { signCnn } from './networks/sign-cnn.ts'
 import { adamW, sgd } from './optimisers.ts'
 import type { Parameters } from './parameters.ts'
 import { cyclic } from './schedules.ts'
-import { CheckpointError, decodeState, encodeState } from './state.ts'
+import { CheckpointError, decodeState, DivergedError, encodeState } from './state.ts'
 import { linearNetwork, planeNetwork, quadrants, strongAndWeak } from './toy.test.support.ts'
-import { DivergedError, train, type TrainOptions } from './train.ts'
+import { train, type TrainOptions } from './train.ts'
 
 const engine = createEngine({ workers: 0 })
 afterAll(() => engine.close())

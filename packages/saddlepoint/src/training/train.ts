@@ -12,7 +12,8 @@ import type { Network } from './network.ts'
 import type { Optimiser } from './optimisers.ts'
 import { mapRecord, type Parameters } from './parameters.ts'
 import { constantRate, type Schedule } from './schedules.ts'
-import { checkState, initialState, type TrainingState } from './state.ts'
+import { checkState, DivergedError, initialState, type TrainingState } from './state.ts'
+import { summed, Tally, type Sums } from './sums.ts'
 
 export interface TrainOptions {
   readonly network: Network
@@ -92,19 +93,6 @@ export interface TrainingResult {
   readonly epochs: readonly Omit<EpochProgress, 'state'>[]
 }
 
-/** The loss or a gradient is no longer a number. `state` is the last one that was still good. */
-export class DivergedError extends Error {
-  override name = 'DivergedError'
-  readonly state: TrainingState
-  constructor(state: TrainingState, rate: number, what: string) {
-    super(
-      `${what} after ${state.step} updates, at learning rate ${rate.toPrecision(3)}. ` +
-        'Try a smaller learning rate, a longer warm-up or a limit on the gradient norm; the state before is kept.',
-    )
-    this.state = state
-  }
-}
-
 /**
  * Trains a network.
  *
@@ -131,12 +119,6 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
 }
 
 const scalar = (value: number): NDArray => float32([], [value])
-
-interface Sums {
-  readonly loss: number
-  readonly right: number
-  readonly gradients: Parameters
-}
 
 class Run {
   private state: TrainingState
@@ -309,27 +291,4 @@ class Run {
     this.history.push(progress)
     await this.options.onEpoch?.({ ...progress, state })
   }
-}
-
-class Tally {
-  loss = 0
-  right = 0
-  count = 0
-  add(loss: number, right: number, count: number): void {
-    this.loss += loss
-    this.right += right
-    this.count += count
-  }
-}
-
-/** Sums over the shards, always in their order: float addition is not associative. */
-function summed(results: readonly Record<string, NDArray>[], network: Network): Sums {
-  const number = (name: string) => results.reduce((sum, r) => sum + Number(r[name]!.data[0]), 0)
-  const gradients = mapRecord(network.parameters, ({ shape }, name) => {
-    const [first, ...rest] = results.map((r) => r[`gradients.${name}`]!.data as Float32Array)
-    const total = first!
-    for (const part of rest) for (let i = 0; i < total.length; i++) total[i]! += part[i]!
-    return float32(shape, total)
-  })
-  return { loss: number('loss'), right: number('right'), gradients }
 }

@@ -20,8 +20,8 @@ const blocks = (name: string, channels: number, count: number) =>
   Array.from({ length: count }, (_, i) => block(`${name}.${i + 1}`, channels))
 
 /**
- * Three stages at 16, 8 and 4 pixels a side, a stride-2 convolution before each and a residual block in each. Width 32
- * has about 330,000 parameters.
+ * Three stages at 16, 8 and 4 pixels a side, a stride-2 convolution before each and residual blocks in each: 321,331
+ * parameters at width 32 and depth 1, 367,509 at depth 2 with 16 classes.
  */
 export function signCnn({ width = 32, depth = 1, classes }: SignCnnOptions): Network {
   const [a, b, c] = [width, 2 * width, 4 * width]
