@@ -1,6 +1,6 @@
 /** The folder of one run: what was asked, every finished batch, the result. An interrupted run goes on from it. */
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Store, StoredBatch } from 'saddlepoint'
@@ -67,6 +67,15 @@ export class RunFolder implements Store {
       throw fromSystemError(error, `make the folder ${this.path}`)
     }
     await this.write('run.json', JSON.stringify(this.fresh, null, 2))
+  }
+
+  /** Takes a folder away again in which nothing was finished. */
+  abandon(): void {
+    if (!this.fresh || !existsSync(join(this.path, 'batches'))) return
+    if (readdirSync(join(this.path, 'batches')).length) return
+    rmSync(join(this.path, 'batches'), { recursive: true, force: true })
+    rmSync(join(this.path, 'run.json'), { force: true })
+    if (readdirSync(this.path).length === 0) rmdirSync(this.path)
   }
 
   async load(key: string): Promise<StoredBatch | undefined> {

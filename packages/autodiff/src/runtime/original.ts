@@ -1,9 +1,9 @@
 /** The untouched file, run by ONNX Runtime as it is: what every result is verified on. */
 import type { OnnxModel } from '../onnx/graph.ts'
 import { upcastArray } from '../onnx/upcast.ts'
-import { rows, type NDArray } from '../tensor/array.ts'
+import { rows, type DataType, type NDArray } from '../tensor/array.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { compile } from './compile.ts'
+import { compile, type Compiled } from './compile.ts'
 import type { Engine, Feeds, Program } from './engine.ts'
 
 export class OriginalModel {
@@ -12,6 +12,7 @@ export class OriginalModel {
   private readonly engine: Engine
   private readonly files: ReadonlyMap<string, Uint8Array>
   private program: Promise<Program> | undefined
+  private readonly casts = new Map<DataType, Compiled<[Tensor], Tensor>>()
 
   /** @param model the decoded file, not upgraded */
   constructor(bytes: Uint8Array, model: OnnxModel, engine: Engine, files: ReadonlyMap<string, Uint8Array>) {
@@ -58,22 +59,29 @@ export class OriginalModel {
       })
       parts.push(Promise.all(part).then((entries) => program.run(Object.fromEntries(entries))))
     }
-    return join(await Promise.all(parts), samples)
+    return join(await Promise.all(parts), samples, step > samples)
   }
 
   async release(): Promise<void> {
-    await (await this.program)?.release()
+    const { program } = this
     this.program = undefined
+    for (const cast of this.casts.values()) await cast.release()
+    this.casts.clear()
+    // One that could not be loaded has told so to whoever ran it.
+    await (await program?.catch(() => undefined))?.release()
   }
 
   /** float32 in the precision that the input wants. */
   private async fit(name: string, a: NDArray): Promise<NDArray> {
     const wanted = this.model.graph.inputs.find((i) => i.name === name)?.type
     if (a.type !== 'float32' || wanted === 'float32' || wanted === undefined) return a
-    const cast = compile((x: Tensor) => x.cast(wanted as 'float16'), { engine: this.engine })
-    const result = await cast(a)
-    await cast.release()
-    return result
+    const type = wanted as DataType
+    if (!this.casts.has(type))
+      this.casts.set(
+        type,
+        compile((x: Tensor) => x.cast(type), { engine: this.engine }),
+      )
+    return this.casts.get(type)!(a)
   }
 }
 
@@ -88,12 +96,18 @@ function pad(a: NDArray, count: number): NDArray {
   return { type: a.type, dims: [count, ...a.dims.slice(1)], data }
 }
 
-function join(parts: readonly Record<string, NDArray>[], samples: number): Record<string, NDArray> {
+function join(
+  parts: readonly Record<string, NDArray>[],
+  samples: number,
+  surplus: boolean,
+): Record<string, NDArray> {
   return Object.fromEntries(
     Object.keys(parts[0]!).map((name) => {
       const arrays = parts.map((p) => upcastArray(p[name]!))
       const [first] = arrays as [NDArray]
-      if (parts.length === 1) return [name, first]
+      // One run that was filled up to a full batch gives rows that nobody asked for.
+      if (parts.length === 1)
+        return [name, surplus && first.dims[0]! > samples ? rows(first, 0, samples) : first]
       const size = first.data.length / (first.dims[0] ?? 1)
       const total = arrays.reduce((n, a) => n + (a.dims[0] ?? 1), 0)
       const data = new (first.data.constructor as Float32ArrayConstructor)(size * total)

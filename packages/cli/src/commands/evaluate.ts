@@ -85,18 +85,34 @@ async function run(given: readonly string[], asked: Flags): Promise<void> {
     cwd: process.cwd(),
     fingerprint: fingerprint(models, flags, plan),
   })
-  const evaluations: (Evaluation & { labels?: readonly string[] })[] = []
+  const evaluations = await evaluateAll(models, flags, plan, folder, signal).catch((error: unknown) => {
+    folder.abandon()
+    throw error
+  })
+  const results = evaluations.length ? await write(evaluations, folder, flags) : []
+  if (results.length || flags.json) await tell(results, evaluations, flags)
+  if (signal.aborted)
+    throw new Interrupted(`stopped; what is finished is in ${folderPath}: --resume ${folderPath} goes on`)
+  gate(results, flags.minRobustAccuracy)
+}
+
+type Labelled = Evaluation & { labels?: readonly string[] }
+
+async function evaluateAll(
+  models: readonly string[],
+  flags: Flags,
+  plan: Plan,
+  folder: RunFolder,
+  signal: AbortSignal,
+): Promise<Labelled[]> {
+  const evaluations: Labelled[] = []
   for (const model of models) {
     if (signal.aborted) break
     const evaluation = await evaluateOne(model, flags, plan, folder, signal)
     // Stopped before its clean accuracy was known, a model has nothing to show.
     if (evaluation.result.samples.length) evaluations.push(evaluation)
   }
-  const results = evaluations.length ? await write(evaluations, folder, flags) : []
-  if (results.length || flags.json) await tell(results, evaluations, flags)
-  if (signal.aborted)
-    throw new Interrupted(`stopped; what is finished is in ${folderPath}: --resume ${folderPath} goes on`)
-  gate(results, flags.minRobustAccuracy)
+  return evaluations
 }
 
 function demoFlags(asked: Flags): Partial<Flags> {
@@ -113,7 +129,7 @@ async function evaluateOne(
   plan: Plan,
   folder: RunFolder,
   signal: AbortSignal,
-): Promise<Evaluation & { labels?: readonly string[] }> {
+): Promise<Labelled> {
   const voice = talk(flags)
   const engine = engineOf(flags, voice)
   const display = progressDisplay(flags.quiet, basename(path))
@@ -147,7 +163,7 @@ async function evaluateOne(
 }
 
 async function write(
-  evaluations: readonly (Evaluation & { labels?: readonly string[] })[],
+  evaluations: readonly Labelled[],
   folder: RunFolder,
   flags: Flags,
 ): Promise<EvaluationResult[]> {
@@ -234,4 +250,5 @@ function hashOf(path: string): string | undefined {
   }
 }
 
-const stamp = () => new Date().toISOString().replaceAll(/[:.]/g, '-').slice(0, 19)
+/** To the millisecond: several runs may begin together. */
+const stamp = () => new Date().toISOString().replaceAll(/[:.]/g, '-').slice(0, 23)

@@ -81,7 +81,8 @@ export class Classifier {
       )
     const output = model.outputs[0]!
     const outputs = elements(output.shape.slice(1))
-    if (output.type !== 'float32' || output.shape[0] !== input[0] || outputs < 1)
+    const isRow = output.shape.slice(1).filter((d) => d !== 1).length <= 1
+    if (output.type !== 'float32' || output.shape[0] !== input[0] || outputs < 1 || !isRow)
       throw new ClassifierError(
         `the output "${output.name}" (${output.type} ${formatShape(output.shape)}) is not one row of scores for each sample`,
       )

@@ -29,7 +29,8 @@ const range = z.union([
     .transform((text): [number, number] => {
       const [low, high] = text.split('..').map(Number)
       return [low!, high!]
-    }),
+    })
+    .refine(([low, high]) => low < high, 'the range must grow'),
 ])
 
 export const conventionsSchema = z
