@@ -62,7 +62,10 @@ export function compile<A extends readonly Tree<Tensor>[], R extends Tree<Tensor
       ([path, leaf]) => [path, hosted(leaf)] as const,
     )
     const given = options.specs && new Map(flattenTree(options.specs as Tree<Spec>, isSpec))
+    if (given) sameLeaves(leaves, given)
     const specs = leaves.map(([path, a]) => given?.get(path) ?? inferred(a))
+    const feeds = leaves.map(([path, a], i) => [nameOf(path), checked(a, specs[i]!, path)] as const)
+    oneBatch(leaves, specs)
     const key = JSON.stringify(specs)
     if (!programs.has(key)) programs.set(key, build(f, args, specs, options))
     const traced = await programs.get(key)!.catch((error: unknown) => {
@@ -70,12 +73,7 @@ export function compile<A extends readonly Tree<Tensor>[], R extends Tree<Tensor
       programs.delete(key)
       throw error
     })
-    const feeds = Object.fromEntries(
-      leaves.map(([path, a], i) => [nameOf(path), checked(a, specs[i]!, path)]),
-    )
-    const results = await traced.program.run(
-      Object.fromEntries(traced.used.map((name) => [name, feeds[name]!])),
-    )
+    const results = await traced.program.run(Object.fromEntries(feeds))
     return mapTree(traced.shape, (_, path) => results[outputName(path)]!, isTensor)
   }
   const release = async () => {
@@ -89,7 +87,6 @@ export function compile<A extends readonly Tree<Tensor>[], R extends Tree<Tensor
 
 interface Traced<R> {
   readonly program: Program
-  readonly used: readonly string[]
   readonly shape: R
 }
 
@@ -120,7 +117,6 @@ async function build<A extends readonly Tree<Tensor>[], R extends Tree<Tensor>>(
   })
   return {
     program: await engine.load(bytes),
-    used: inputs.map((t) => String(t.node.attributes['name'])),
     shape: result,
   }
 }
@@ -145,11 +141,39 @@ const inferred = ({ type, dims }: NDArray): Spec => ({
   shape: dims.length ? [-1, ...dims.slice(1)] : [],
 })
 
+function sameLeaves(leaves: readonly (readonly [string, NDArray])[], specs: ReadonlyMap<string, Spec>): void {
+  const names = new Set(leaves.map(([path]) => path))
+  const missing = [...specs.keys()].find((path) => !names.has(path))
+  if (missing !== undefined) throw new TypeError(`argument ${missing} is missing`)
+  const extra = leaves.find(([path]) => !specs.has(path))
+  if (extra) throw new TypeError(`argument ${extra[0]} is not among the declared ones`)
+}
+
+/** All batches of one call are equally long; a graph would see it late, and complain about some node. */
+function oneBatch(leaves: readonly (readonly [string, NDArray])[], specs: readonly Spec[]): void {
+  let first: { path: string; batch: number } | undefined
+  for (const [i, [path, a]] of leaves.entries()) {
+    const batch = batchOf(a, specs[i]!.shape)
+    if (batch === undefined) continue
+    first ??= { path, batch }
+    if (batch !== first.batch)
+      throw new TypeError(
+        `argument ${path} is a batch of ${batch}, but argument ${first.path} one of ${first.batch}; declare arguments without a batch with \`specs\``,
+      )
+  }
+}
+
+function batchOf({ dims }: NDArray, shape: Shape): number | undefined {
+  const axis = shape.findIndex((d) => d < 0)
+  return axis < 0 ? undefined : dims[axis]! / -shape[axis]!
+}
+
 function checked(a: NDArray, spec: Spec, path: string): NDArray {
-  const axis = spec.shape.findIndex((d) => d < 0)
-  const wanted = atBatch(spec.shape, axis < 0 ? 1 : a.dims[axis]! / -spec.shape[axis]!)
+  const batch = batchOf(a, spec.shape) ?? 1
+  const wanted = atBatch(spec.shape, batch)
   if (
     a.type !== (spec.type ?? 'float32') ||
+    !Number.isInteger(batch) ||
     a.dims.length !== wanted.length ||
     a.dims.some((d, i) => d !== wanted[i])
   )
@@ -157,7 +181,7 @@ function checked(a: NDArray, spec: Spec, path: string): NDArray {
       `argument ${path} should be ${spec.type ?? 'float32'} ${formatShape(spec.shape)}, but is ${a.type} [${a.dims.join(', ')}]`,
     )
   if (a.data.length !== sizeOf(a.dims))
-    throw new TypeError(`argument ${path} has ${a.data.length} elements for its shape`)
+    throw new TypeError(`argument ${path} has ${a.data.length} elements for its shape [${a.dims.join(', ')}]`)
   return a
 }
 

@@ -17,7 +17,7 @@ import {
 } from './engine.ts'
 import { FallbackEngine } from './fallback.ts'
 import { Sessions } from './sessions.ts'
-import type { Answer, Loaded, Request } from './worker.ts'
+import type { Answer, Duty, Loaded, Request } from './worker.ts'
 
 /** @throws RuntimeError if the provider is unknown to this platform's ONNX Runtime */
 export function createEngine(options: EngineOptions = {}): Engine {
@@ -38,20 +38,30 @@ class DirectEngine implements Engine {
   readonly provider: Provider
   readonly concurrency = 1
   private readonly sessions: Sessions
+  private closed = false
   constructor(provider: Provider, threads: number) {
     this.provider = provider
     this.sessions = new Sessions({ provider, threads })
   }
   async load(model: Uint8Array, externalData?: ReadonlyMap<string, Uint8Array>): Promise<Program> {
+    if (this.closed) throw new RuntimeError('the engine was closed')
     const id = programs++
     await this.sessions.open(id, model, externalData).catch(rethrow)
     return {
-      run: (feeds) => this.sessions.run(id, feeds).catch(rethrow),
+      run: async (feeds) => {
+        if (!this.sessions.has(id)) throw new RuntimeError(this.closed ? 'the engine was closed' : RELEASED)
+        return this.sessions.run(id, feeds).catch(rethrow)
+      },
       release: () => this.sessions.release(id),
     }
   }
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.closed = true
+    await this.sessions.releaseAll()
+  }
 }
+
+const RELEASED = 'the program was released'
 
 function rethrow(error: unknown): never {
   throw new RuntimeError(runtimeMessage(error))
@@ -61,6 +71,8 @@ interface Member {
   readonly worker: Worker
   readonly loaded: Set<number>
   readonly waiting: Map<number, { resolve(a: Record<string, NDArray>): void; reject(e: Error): void }>
+  /** Gives its runs up and ends the thread as soon as it can. */
+  quit(): Promise<void>
 }
 
 /** Runs go to the member with the least to do, one that has the program loaded among equals. */
@@ -71,6 +83,7 @@ class PoolEngine implements Engine {
   private readonly members: Member[] = []
   private calls = 0
   private closed = false
+  private readonly closing = new Int32Array(new SharedArrayBuffer(4))
   constructor(provider: Provider, threads: number, workers: number) {
     this.provider = provider
     this.threads = threads
@@ -78,6 +91,7 @@ class PoolEngine implements Engine {
   }
 
   async load(model: Uint8Array, externalData?: ReadonlyMap<string, Uint8Array>): Promise<Program> {
+    if (this.closed) throw new RuntimeError('the engine was closed')
     const id = programs++
     // One copy for all threads; each still parses it into a session of its own at its first run.
     const loaded: Loaded = {
@@ -86,8 +100,9 @@ class PoolEngine implements Engine {
     }
     let released = false
     return {
-      run: (feeds) => {
-        if (released) return Promise.reject(new RuntimeError('the program was released'))
+      run: async (feeds) => {
+        if (released) throw new RuntimeError(RELEASED)
+        if (this.closed) throw new RuntimeError('the engine was closed')
         const member = this.pick(id)
         const first = !member.loaded.has(id)
         member.loaded.add(id)
@@ -100,6 +115,7 @@ class PoolEngine implements Engine {
       },
       release: async () => {
         released = true
+        if (this.closed) return
         const holders = this.members.filter((m) => m.loaded.delete(id))
         await Promise.all(holders.map((m) => this.send(m, { kind: 'release', program: id })))
       },
@@ -108,7 +124,10 @@ class PoolEngine implements Engine {
 
   async close(): Promise<void> {
     this.closed = true
-    await Promise.all(this.members.splice(0).map((m) => m.worker.terminate()))
+    // A thread that ends inside ONNX Runtime takes the process with it: the runs under way are disowned at once, and
+    // waited for; those queued behind them are answered without being run.
+    Atomics.store(this.closing, 0, 1)
+    await Promise.all(this.members.map((m) => m.quit()))
   }
 
   private pick(program: number): Member {
@@ -122,24 +141,34 @@ class PoolEngine implements Engine {
   }
 
   private grow(): Member {
-    if (this.closed) throw new RuntimeError('the engine was closed')
     // Under a test runner this file is TypeScript; a worker thread loads what was built from it.
     const script = import.meta.url.endsWith('.ts') ? '../../dist/runtime/worker.js' : './worker.js'
     const worker = new Worker(new URL(script, import.meta.url), {
-      workerData: { provider: this.provider, threads: this.threads },
+      workerData: { provider: this.provider, threads: this.threads, closing: this.closing } satisfies Duty,
     })
-    const member: Member = { worker, loaded: new Set(), waiting: new Map() }
+    const waiting: Member['waiting'] = new Map()
+    let left: (() => void) | undefined
+    const quit = async () => {
+      for (const { reject } of waiting.values()) reject(new RuntimeError('the engine was closed'))
+      if (waiting.size) await new Promise<void>((resolve) => (left = resolve))
+      await worker.terminate()
+    }
+    const member: Member = { worker, loaded: new Set(), waiting, quit }
     worker.unref()
     worker.on('message', ({ call, results, error }: Answer) => {
-      const waiting = member.waiting.get(call)
-      member.waiting.delete(call)
-      if (member.waiting.size === 0) worker.unref()
-      if (error === undefined) waiting?.resolve(results!)
-      else waiting?.reject(new RuntimeError(runtimeMessage(error)))
+      const caller = waiting.get(call)
+      waiting.delete(call)
+      if (waiting.size === 0) {
+        worker.unref()
+        left?.()
+      }
+      if (error === undefined) caller?.resolve(results!)
+      else caller?.reject(new RuntimeError(runtimeMessage(error)))
     })
     const fail = (reason: string) => {
-      for (const { reject } of member.waiting.values()) reject(new RuntimeError(reason))
-      member.waiting.clear()
+      for (const { reject } of waiting.values()) reject(new RuntimeError(reason))
+      waiting.clear()
+      left?.()
       const at = this.members.indexOf(member)
       if (at >= 0) this.members.splice(at, 1)
     }

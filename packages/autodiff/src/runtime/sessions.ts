@@ -56,6 +56,10 @@ export class Sessions {
     return Object.fromEntries(Object.entries(results).map(([name, t]) => [name, owned(t)]))
   }
 
+  async releaseAll(): Promise<void> {
+    await Promise.all([...this.sessions.keys()].map((id) => this.release(id)))
+  }
+
   async release(id: number): Promise<void> {
     // One that could not be made has told so already, to whoever wanted to run it.
     const session = await this.sessions.get(id)?.catch(() => undefined)

@@ -15,7 +15,14 @@ export type Request =
   | { call: number; kind: 'release'; program: number }
 export type Answer = { call: number; results?: Record<string, NDArray>; error?: string }
 
-const sessions = new Sessions(workerData as SessionOptions)
+/** What a worker is given when it starts. */
+export interface Duty extends SessionOptions {
+  /** Becomes 1 when the pool closes. */
+  readonly closing: Int32Array
+}
+
+const { closing, ...options } = workerData as Duty
+const sessions = new Sessions(options)
 const port = parentPort!
 
 port.on('message', (request: Request) => {
@@ -39,6 +46,7 @@ port.on('message', (request: Request) => {
 })
 
 async function answer(request: Request): Promise<Record<string, NDArray>> {
+  if (Atomics.load(closing, 0)) throw new Error('the engine was closed')
   if (request.kind === 'release') {
     await sessions.release(request.program)
     return {}
