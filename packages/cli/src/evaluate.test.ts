@@ -27,8 +27,11 @@ const evaluate = (extra: readonly string[], name = 'model.onnx', data = 'data') 
 describe.concurrent('flags', () => {
   test('lists by commas and spaces, attacks repeated and by preset', async () => {
     const result = await evaluate([
-      ...['--norm', 'linf,l2', '--eps', '0.1, 2/10'],
-      ...['--attack', 'fgsm pgd:steps=2', '--attack', 'quick', '--attack', 'bim:alpha=1/100'],
+      '--norm=linf,l2',
+      '--eps=0.1, 2/10',
+      '--attack=fgsm pgd:steps=2',
+      '--attack=quick',
+      '--attack=bim:alpha=1/100',
     ])
     expect(result.results.map((r) => [r.norm, r.eps])).toEqual([
       ['linf', 0.1],
@@ -154,9 +157,9 @@ describe('a table', () => {
     const layers = [node('Gemm', 'x w1 b1', 'a'), node('Relu', 'a', 'h'), node('Gemm', 'h w2 b2', 'y')]
     const initializers = {
       w1: float32([4, 8], noise(32, 12_345)),
-      b1: float32([8]),
+      b1: float32([8], new Float32Array(8)),
       w2: float32([8, 2], noise(16, 99_991)),
-      b2: float32([2]),
+      b2: float32([2], new Float32Array(2)),
     }
     writeFileSync(join(folder, 'mlp.onnx'), model({ shape: [4], nodes: layers, initializers }))
     const rows = Array.from({ length: 20 }, (_, i) => {

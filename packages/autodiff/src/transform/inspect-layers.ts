@@ -149,5 +149,5 @@ function usedNodes(graph: OnnxGraph): OnnxNode[] {
       used.push(node)
       for (const name of namesRead(node)) names.add(name)
     }
-  return used.reverse()
+  return used.toReversed()
 }

@@ -98,7 +98,7 @@ function opsOf(layers: readonly InspectedLayer[]): Inspection['gradient']['ops']
     const entry = seen.get(key) ?? { op, count: 0, gradient }
     seen.set(key, { ...entry, count: entry.count + 1 })
   }
-  return [...seen.values()].sort((a, b) => b.count - a.count || (a.op < b.op ? -1 : 1))
+  return [...seen.values()].toSorted((a, b) => b.count - a.count || (a.op < b.op ? -1 : 1))
 }
 
 function cuts({ zero, reachesInput }: GradientSurvey): Suspect[] {

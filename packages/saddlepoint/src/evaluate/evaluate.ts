@@ -180,6 +180,7 @@ class Evaluator {
       this.batchSize,
     )
     const parts: CleanSample[][] = []
+    let done = 0
     await this.concurrently(chunks, async (chunk, k) => {
       const x = await this.data.batch(chunk[0]!, chunk.at(-1)! + 1)
       const scores = await this.model.predict(x)
@@ -192,7 +193,8 @@ class Evaluator {
           leastLikely: ranking.at(-1)!.label,
         }
       })
-      this.progress('clean', (k + 1) * chunk.length, length)
+      done += chunk.length
+      this.progress('clean', done, length)
     })
     this.clean.push(...parts.flat())
   }
@@ -295,6 +297,7 @@ class Evaluator {
       }))
     let done = 0
     const { store } = this.options
+    this.progress(place, 0, indices.length, indices.length)
     await this.concurrently(chunked(indices, this.batchSize), async (chunk) => {
       const key = `${place}:${chunk[0]}-${chunk.at(-1)}-${chunk.length}`
       let batch = await store?.load(key)
