@@ -8,10 +8,11 @@ import {
   type OnnxNode,
 } from '@saddlepoint/autodiff'
 import { spawn, type ChildProcess } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { afterAll } from 'vitest'
 import { writeNpy } from './data/index.ts'
 
 const bin = fileURLToPath(new URL('../bin/saddle.js', import.meta.url))
@@ -65,7 +66,15 @@ export async function saddleJson<T>(args: readonly string[], options?: SpawnOpti
   return JSON.parse(stdout) as T
 }
 
-export const temporary = () => mkdtempSync(join(tmpdir(), 'saddle-'))
+const made: string[] = []
+afterAll(() => made.forEach((folder) => rmSync(folder, { recursive: true, force: true })))
+
+/** A new folder, removed after the tests. */
+export function temporary(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'saddle-'))
+  made.push(folder)
+  return folder
+}
 
 export const node = (
   op: string,
