@@ -7,7 +7,8 @@ import { join } from 'node:path'
 
 const packages = readdirSync('packages').map((name) => join('packages', name))
 const scratch = mkdtempSync(join(tmpdir(), 'packages-'))
-const run = (command, ...args) => execFileSync('npx', ['--no-install', command, ...args], { stdio: 'inherit' })
+const run = (command, ...args) =>
+  execFileSync('npx', ['--no-install', command, ...args], { stdio: 'inherit' })
 
 try {
   for (const folder of packages) {

@@ -204,13 +204,13 @@ const result = await train({
     method: attacked,
   },
   signal: stop.signal,
-  onStep: ({ epoch, done, rate, loss, accuracy, samplesPerSecond, state }) => {
+  onStep: ({ epoch, done, rate: current, loss, accuracy, samplesPerSecond, state }) => {
     if (performance.now() - kept > 60_000) keep(state)
     if (performance.now() - spoken < 10_000) return
     spoken = performance.now()
     say(
       `epoch ${epoch}, ${percent(done)} done: loss ${loss.toFixed(3)}, accuracy ${percent(accuracy)}, ` +
-        `rate ${rate.toFixed(4)}, ${samplesPerSecond.toFixed(0)} samples/s`,
+        `rate ${current.toFixed(4)}, ${samplesPerSecond.toFixed(0)} samples/s`,
     )
   },
   onEpoch: ({ state, ...epoch }) => {

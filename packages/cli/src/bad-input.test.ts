@@ -212,7 +212,10 @@ test('NaN weights are said out loud, and count as wrong', async () => {
   weights[5] = Number.NaN
   writeFileSync(
     at('nan.onnx'),
-    model({ nodes: linear.nodes, initializers: { ...linear.initializers, w: float32([16, 3], weights) } }),
+    model({
+      nodes: linear.nodes,
+      initializers: { ...linear.initializers, w: float32([16, 3], weights as Float32Array) },
+    }),
   )
   const { code, stdout, stderr } = await saddle([...but({ model: 'nan.onnx' }), '--json'], { cwd: folder })
   expect(code).toBe(0)

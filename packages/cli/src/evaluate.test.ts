@@ -144,7 +144,10 @@ describe.concurrent('models of other forms give what the plain one gives', () =>
   })
 
   test('inputs from 0 to 255 by flag, as scaled weights', async () => {
-    const scaled = float32([16, 3], linear.initializers.w.data.map((v) => v / 255) as Float32Array)
+    const scaled = float32(
+      [16, 3],
+      (linear.initializers.w.data as Float32Array).map((v) => v / 255),
+    )
     const initializers = { ...linear.initializers, w: scaled }
     writeFileSync(join(folder, 'bytes.onnx'), model({ nodes: linear.nodes, initializers }))
     const found = await evaluate([...flags, '--input-range', '0..255'], 'bytes.onnx')

@@ -29,15 +29,8 @@ export { fgsm } from './attacks/fgsm.ts'
 export { bim } from './attacks/bim.ts'
 export { pgd } from './attacks/pgd.ts'
 export { attacks, definitions, parseAttack, presets } from './attacks/registry.ts'
-export {
-  evaluate,
-  type Evaluation,
-  type EvaluationData,
-  type EvaluateOptions,
-  type Progress,
-  type Store,
-  type StoredBatch,
-} from './evaluate/evaluate.ts'
+export { evaluate, type Evaluation } from './evaluate/evaluate.ts'
+export type { EvaluationData, EvaluateOptions, Progress, Store, StoredBatch } from './evaluate/options.ts'
 export { Verifier, type Verified } from './evaluate/verify.ts'
 export { wilson } from './evaluate/statistics.ts'
 export * from './evaluate/result.ts'

@@ -77,6 +77,6 @@ export async function linearModel(
     x,
     labels,
     optimum: (i, norm) => Math.min(...distances(i, norm).values()),
-    nearest: (i, norm) => [...distances(i, norm)].reduce((a, b) => (b[1] < a[1] ? b : a))[0],
+    nearest: (i, norm) => [...distances(i, norm)].reduce((near, far) => (far[1] < near[1] ? far : near))[0],
   }
 }

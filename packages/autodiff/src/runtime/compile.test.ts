@@ -151,7 +151,7 @@ describe('mistakes are one clear TypeError', () => {
   })
 
   test('too few or too many arguments', async () => {
-    await wrong(() => (f as (a: unknown) => Promise<unknown>)(x), 'argument 1.bias is missing')
+    await wrong(() => (f as unknown as (a: unknown) => Promise<unknown>)(x), 'argument 1.bias is missing')
     await wrong(() => f(x, { bias, scale: bias } as never), 'argument 1.scale is not among the declared ones')
     await wrong(() => f('x' as never, { bias }), '0 is neither a tensor nor a structure of tensors')
   })

@@ -60,7 +60,6 @@ function radii(text: string): number[] {
 
 /** @throws UsageError for a norm, attack, option or criterion that there is not */
 export function planOf(flags: PlanFlags): Plan {
-  if (!flags.eps) throw new UsageError('no eps given', { hint: 'add --eps 8/255' })
   const unknown = flags.norm.find((n) => !Object.hasOwn(perturbations, n))
   if (unknown)
     throw new UsageError(`there is no norm "${unknown}"`, {
@@ -70,6 +69,9 @@ export function planOf(flags: PlanFlags): Plan {
   try {
     const attacks = (flags.attack ?? ['quick']).flatMap(parseAttack)
     if (!attacks.length) throw new UsageError('--attack is empty', { hint: 'write --attack pgd' })
+    // An attack that looks for the smallest perturbation needs no radius.
+    if (!flags.eps && attacks.some((a) => a.definition.kind === 'fixed-eps'))
+      throw new UsageError('no eps given', { hint: 'add --eps 8/255' })
     for (const { name, options } of attacks)
       if (!Object.hasOwn(losses, options.loss))
         throw new UsageError(`${name}: there is no loss "${options.loss}"`, {
@@ -78,7 +80,7 @@ export function planOf(flags: PlanFlags): Plan {
     const target = targetOf(flags.target)
     return {
       perturbations: flags.norm.map((n) => perturbations[n]!),
-      eps: flags.eps,
+      eps: flags.eps ?? [],
       attacks,
       criterion: criterionOf(flags.criterion, target),
       target,

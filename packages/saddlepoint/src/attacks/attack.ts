@@ -25,8 +25,18 @@ export interface AttackScope {
   readonly random: RandomSource
   /** Number of this step, from 0: a scalar. */
   readonly step: Tensor
+  /** Number of this round, from 0: a scalar. A round is a restart, or what the attack's `rounds` makes of it. */
+  readonly round: Tensor
+  /** How many classes the model has. */
+  readonly classes: number
   /** Scores of the perturbed samples [N, K]; costs one forward pass per sample. */
   evaluate(p: Tensor): Tensor
+  /** The chosen loss, [N], to be climbed; towards other targets than the user's where given. */
+  loss(logits: Tensor, targets?: Tensor): Tensor
+  /** Whether the criterion is met, bool [N]. */
+  succeeds(logits: Tensor): Tensor
+  /** Gradient of the sum of a value with respect to p; costs a backward pass per sample. */
+  derivative(value: Tensor, p: Tensor): Tensor
   /** Gradient of the loss at p, in the shape of p; costs a forward and a backward pass per sample. */
   ascend(p: Tensor): Tensor
 }
@@ -41,7 +51,11 @@ export interface AttackDefinition<Options extends z.ZodObject = z.ZodObject> {
   readonly kind: 'fixed-eps' | 'minimum-norm'
   /** Its place on the axes, in a few words. */
   readonly optimiser: string
+  /** Perturbation sets it is made for; any when absent. */
+  readonly norms?: readonly string[]
   readonly options: Options
+  /** Rounds of one restart, where the attack goes through several (one for each target class, say). */
+  rounds?(options: z.output<Options>, classes: number): number
   steps(options: z.output<Options>): number
   start(scope: AttackScope, options: z.output<Options>): AttackState
   step(scope: AttackScope, state: AttackState, options: z.output<Options>): AttackState

@@ -1,7 +1,7 @@
 /** Examples for the report: pictures before and after, with what the untouched model says of each. */
 import type { NDArray } from '@saddlepoint/autodiff'
 import type { Classifier } from '../model/classifier.ts'
-import type { EvaluationData } from './evaluate.ts'
+import type { EvaluationData } from './options.ts'
 import type { GalleryItem } from './result.ts'
 
 /** A verified adversarial. */
@@ -24,7 +24,10 @@ export async function choosePictures(
 ): Promise<GalleryItem[]> {
   const shape = model.shape.length === 2 ? [1, ...model.shape] : model.shape
   if (shape.length !== 3 || (shape[0] !== 1 && shape[0] !== 3)) return []
-  const chosen = [...found].sort((a, b) => b.eps - a.eps || a.index - b.index).slice(0, count)
+  const ordered = found.toSorted((a, b) => b.eps - a.eps || a.index - b.index)
+  // Every sample once before any a second time.
+  const first = ordered.filter((f, i) => ordered.findIndex((o) => o.index === f.index) === i)
+  const chosen = [...first, ...ordered.filter((f) => !first.includes(f))].slice(0, count)
   return Promise.all(
     chosen.map(async ({ index, label, norm, eps, attack, adversarial }): Promise<GalleryItem> => {
       const x = await data.batch(index, index + 1)

@@ -1,0 +1,112 @@
+/** The samples of one batch on their way through an attack: who still stands, what was found, what it cost. */
+import { float32, int64, sizeOf, takeRows, type NDArray } from '@saddlepoint/autodiff'
+import type { AttackBatch, AttackControl, AttackOutcome } from './attack.ts'
+import type { Passes } from './tracer.ts'
+
+export class Run {
+  /** Rows of the batch that have not fallen yet. */
+  standing: number[]
+  private readonly batch: AttackBatch
+  private readonly control: AttackControl
+  private readonly success: boolean[]
+  private readonly adversarials: NDArray
+  private readonly sizes: Float64Array
+  private readonly forwards: Uint32Array
+  private readonly backwards: Uint32Array
+  private readonly began = performance.now()
+  private current: Record<string, NDArray>
+
+  constructor(batch: AttackBatch, control: AttackControl) {
+    const n = batch.samples.length
+    this.batch = batch
+    this.control = control
+    this.standing = Array.from({ length: n }, (_, i) => i)
+    this.success = Array.from({ length: n }, () => false)
+    this.sizes = new Float64Array(n)
+    this.adversarials = { ...batch.x, data: batch.x.data.slice() }
+    this.forwards = new Uint32Array(n)
+    this.backwards = new Uint32Array(n)
+    this.current = {
+      x: batch.x,
+      labels: int64([n], batch.labels),
+      targets: int64([n], batch.targets ?? batch.labels),
+      eps: float32([n], batch.eps),
+    }
+  }
+
+  feeds(): Record<string, NDArray> {
+    return this.current
+  }
+
+  place(step: number) {
+    return { seed: this.control.seed ?? 0, samples: this.standing.map((i) => this.batch.samples[i]!), step }
+  }
+
+  /** Whether a call of this cost still fits the budgets; throws if the run was aborted. */
+  affords({ forwards }: Passes): boolean {
+    this.control.signal?.throwIfAborted()
+    const { maxQueries = Infinity, maxTimeMs = Infinity } = this.control
+    const spent = Math.max(0, ...this.standing.map((i) => this.forwards[i]!))
+    return spent + forwards <= maxQueries && performance.now() - this.began < maxTimeMs
+  }
+
+  count({ forwards, backwards }: Passes): void {
+    for (const i of this.standing) {
+      this.forwards[i]! += forwards
+      this.backwards[i]! += backwards
+    }
+  }
+
+  countAt(positions: readonly number[], forwards: number): void {
+    for (const position of positions) this.forwards[this.standing[position]!]! += forwards
+  }
+
+  /** Positions among the standing whose flag is set. */
+  successes(flags: NDArray): number[] {
+    return this.standing.map((_, i) => i).filter((i) => flags.data[i])
+  }
+
+  /** Stores the perturbed samples at the given positions, if they succeed with a smaller size than before, or nothing did. */
+  keep(positions: readonly number[], success: NDArray, adversarial: NDArray, size: NDArray): void {
+    const length = sizeOf(this.batch.x.dims.slice(1))
+    positions.forEach((position, i) => {
+      const row = this.standing[position]!
+      const found = Boolean(success.data[i])
+      if (this.success[row] && !(found && Number(size.data[i]) < this.sizes[row]!)) return
+      const values = adversarial.data.subarray(i * length, (i + 1) * length) as Float32Array
+      this.adversarials.data.set(values as never, row * length)
+      this.success[row] = found
+      this.sizes[row] = Number(size.data[i])
+    })
+  }
+
+  /** Leaves the successful among the given positions out from now on. */
+  drop(state: Readonly<Record<string, NDArray>>, positions: readonly number[]): Record<string, NDArray> {
+    const gone = new Set(positions.filter((i) => this.success[this.standing[i]!]))
+    if (!gone.size) return state
+    const left = this.standing.map((_, i) => i).filter((i) => !gone.has(i))
+    this.standing = left.map((i) => this.standing[i]!)
+    this.current = mapValues(this.current, (a) => takeRows(a, left))
+    return mapValues(state, (a) => takeRows(a, left))
+  }
+
+  report(step: number): void {
+    this.control.onStep?.(step, this.standing.length)
+  }
+
+  outcome(): AttackOutcome {
+    return {
+      adversarials: this.adversarials,
+      success: this.success,
+      forwards: this.forwards,
+      backwards: this.backwards,
+    }
+  }
+}
+
+export function mapValues(
+  record: Readonly<Record<string, NDArray>>,
+  f: (a: NDArray) => NDArray,
+): Record<string, NDArray> {
+  return Object.fromEntries(Object.entries(record).map(([key, a]) => [key, f(a)]))
+}

@@ -1,0 +1,145 @@
+/** One attack against many samples: in chunks, several at a time, every claim verified, finished chunks kept. */
+import { takeRows, type NDArray } from '@saddlepoint/autodiff'
+import type { ConfiguredAttack, PreparedAttack } from '../attacks/attack.ts'
+import { prepare } from '../attacks/driver.ts'
+import type { Criterion } from '../criteria/criterion.ts'
+import { losses } from '../losses/index.ts'
+import { ClassifierError, type Classifier } from '../model/classifier.ts'
+import type { Perturbation } from '../perturbations/perturbation.ts'
+import { targetOf, type CleanSample } from './clean.ts'
+import { chunked, concurrently } from './lanes.ts'
+import type { AttackedSample, EvaluateOptions, EvaluationData, StoredBatch } from './options.ts'
+import { Verifier } from './verify.ts'
+
+/** A radius that no sample reaches: what attacks that look for the smallest perturbation are given. */
+export const UNLIMITED = 1e9
+
+/** What all attacks of one evaluation share. */
+export interface Field {
+  readonly model: Classifier
+  readonly data: EvaluationData
+  readonly options: EvaluateOptions
+  readonly criterion: Criterion
+  readonly clean: readonly CleanSample[]
+  readonly batchSize: number
+}
+
+export interface CampaignPlan {
+  readonly attack: ConfiguredAttack
+  readonly perturbation: Perturbation
+  readonly eps: number
+  /** Name of this campaign in the store and in progress reports. */
+  readonly place: string
+  /** Samples to attack. */
+  readonly indices: readonly number[]
+  /** Told of every sample as it is finished; with its adversarial if it fell. */
+  readonly onSample: (row: AttackedSample, adversarial: NDArray | undefined) => void
+}
+
+/** Runs a campaign. An abort leaves between chunks; what was finished has been told by then. */
+export async function runCampaign(field: Field, plan: CampaignPlan): Promise<void> {
+  const { model, options, criterion } = field
+  const { attack, perturbation, place, indices } = plan
+  const named = { ...losses, ...options.losses }
+  const loss = named[attack.options.loss]
+  if (!loss)
+    throw new ClassifierError(
+      `there is no loss "${attack.options.loss}"; there are ${Object.keys(named).join(', ')}`,
+    )
+  const verifier = new Verifier(model, perturbation, criterion)
+  let prepared: Promise<PreparedAttack> | undefined
+  const ready = () =>
+    (prepared ??= prepare(attack, { model, perturbation, criterion, loss, engine: model.engine }))
+  let [done, standing] = [0, indices.length]
+  const tell = () => options.onProgress?.({ stage: place, done, total: indices.length, standing })
+  tell()
+  try {
+    await concurrently(
+      chunked(indices, field.batchSize),
+      model.engine.concurrency,
+      options.signal,
+      async (chunk) => {
+        const key = `${place}:${chunk[0]}-${chunk.at(-1)}-${chunk.length}`
+        let batch = await options.store?.load(key)
+        if (!batch) {
+          batch = await attackChunk(field, plan, await ready(), verifier, chunk)
+          await options.store?.save(key, batch)
+        }
+        let fallen = 0
+        for (const row of batch.rows)
+          plan.onSample(row, row.success ? takeRows(batch.adversarials, [fallen++]) : undefined)
+        done += chunk.length
+        standing -= fallen
+        tell()
+      },
+    )
+  } finally {
+    await verifier.release()
+    await (await prepared)?.release()
+  }
+}
+
+async function attackChunk(
+  { model, data, options, criterion, clean }: Field,
+  { eps }: CampaignPlan,
+  prepared: PreparedAttack,
+  verifier: Verifier,
+  chunk: readonly number[],
+): Promise<StoredBatch> {
+  const began = performance.now()
+  const x = await samples(data, chunk)
+  const labels = chunk.map((i) => clean[i]!.label)
+  const targets = chunk.map((i) => targetOf(clean[i]!, i, options, criterion, model))
+  const { seed = 0, signal, maxQueries, maxTimeMs } = options
+  const outcome = await prepared.run(
+    { x, labels, targets, eps: chunk.map(() => eps), samples: chunk },
+    { seed, signal, maxQueries, maxTimeMs },
+  )
+  const claimed = chunk.map((_, i) => i).filter((i) => outcome.success[i])
+  const verified = await verifier.verify(
+    takeRows(x, claimed),
+    takeRows(outcome.adversarials, claimed),
+    claimed.map((i) => labels[i]!),
+    claimed.map((i) => targets[i]!),
+    eps,
+  )
+  const rows = chunk.map((index, i): AttackedSample => {
+    const check = verified[claimed.indexOf(i)]
+    return {
+      index,
+      claimed: outcome.success[i]!,
+      success: check?.holds ?? false,
+      rounded: check?.holdsRounded ?? false,
+      size: check?.size ?? 0,
+      predicted: check?.predicted ?? clean[index]!.predicted,
+      confidence: check?.confidence ?? clean[index]!.confidence,
+      forwards: outcome.forwards[i]!,
+      backwards: outcome.backwards[i]!,
+    }
+  })
+  const fallen = rows.flatMap((r, i) => (r.success ? [i] : []))
+  return {
+    rows,
+    adversarials: takeRows(outcome.adversarials, fallen),
+    seconds: (performance.now() - began) / 1000,
+  }
+}
+
+/** Samples by index, in that order. */
+async function samples(data: EvaluationData, indices: readonly number[]): Promise<NDArray> {
+  const from = indices[0]!
+  const to = indices.at(-1)! + 1
+  // Neighbours are read in one go; far-apart ones would drag everything between them along.
+  if (to - from <= 4 * indices.length) {
+    const span = await data.batch(from, to)
+    return takeRows(
+      span,
+      indices.map((i) => i - from),
+    )
+  }
+  const parts = await Promise.all(indices.map((i) => data.batch(i, i + 1)))
+  const [first] = parts as [NDArray]
+  const joined = new Float32Array(first.data.length * parts.length)
+  parts.forEach((p, i) => joined.set(p.data as Float32Array, i * first.data.length))
+  return { type: 'float32', dims: [parts.length, ...first.dims.slice(1)], data: joined }
+}

@@ -1,0 +1,80 @@
+/** What an evaluation is given: data, options, and the store that lets it go on after an interruption. */
+import type { NDArray } from '@saddlepoint/autodiff'
+import type { ConfiguredAttack } from '../attacks/attack.ts'
+import type { Criterion } from '../criteria/criterion.ts'
+import type { Loss } from '../losses/index.ts'
+import type { Perturbation } from '../perturbations/perturbation.ts'
+
+/** Labelled samples, read a batch at a time. */
+export interface EvaluationData {
+  readonly name: string
+  readonly length: number
+  readonly labels: ArrayLike<number>
+  readonly sources?: readonly string[]
+  readonly skipped?: readonly { readonly file: string; readonly reason: string }[]
+  /** Samples `from` to `to` (excluded), float32 [n, …] in the model's bounds. */
+  batch(from: number, to: number): Promise<NDArray>
+}
+
+export interface EvaluateOptions {
+  readonly perturbations: readonly Perturbation[]
+  /** Radii, in the units of the samples. Attacks that look for the smallest perturbation need none. */
+  readonly eps: readonly number[]
+  readonly attacks: readonly ConfiguredAttack[]
+  /** @default misclassified */
+  readonly criterion?: Criterion
+  /** The class wanted by a targeted criterion: a data label, or a rule that picks one for every sample. */
+  readonly target?: number | 'least-likely' | 'random'
+  /** @default 0 */
+  readonly seed?: number
+  /** Samples attacked together. @default 32 */
+  readonly batchSize?: number
+  /** Losses by name beyond those of the library. */
+  readonly losses?: Readonly<Record<string, Loss>>
+  /**
+   * Whether an attack skips the samples that an attack before it has broken. The worst case is the same, sooner; the
+   * rows of the later attacks then say what they added.
+   * @default false
+   */
+  readonly cascade?: boolean
+  readonly maxQueries?: number
+  readonly maxTimeMs?: number
+  readonly signal?: AbortSignal
+  /** How many examples to keep pictures of. @default 8 */
+  readonly gallery?: number
+  readonly onProgress?: (progress: Progress) => void
+  /** Keeps finished work, so that an interrupted run goes on where it stopped. */
+  readonly store?: Store
+}
+
+export interface Progress {
+  /** What is being done: 'clean', or an attack at an eps. */
+  readonly stage: string
+  readonly done: number
+  readonly total: number
+  /** Samples of this stage still right so far. */
+  readonly standing?: number
+}
+
+/** One batch of one attack, finished. */
+export interface StoredBatch {
+  readonly rows: readonly AttackedSample[]
+  /** The verified adversarials, [successes, …]: of the rows that succeeded, in their order. */
+  readonly adversarials: NDArray
+  readonly seconds: number
+}
+export interface AttackedSample {
+  readonly index: number
+  readonly claimed: boolean
+  readonly success: boolean
+  readonly rounded: boolean
+  readonly size: number
+  readonly predicted: number
+  readonly confidence: number
+  readonly forwards: number
+  readonly backwards: number
+}
+export interface Store {
+  load(key: string): Promise<StoredBatch | undefined>
+  save(key: string, batch: StoredBatch): Promise<void>
+}

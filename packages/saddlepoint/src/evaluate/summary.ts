@@ -1,0 +1,83 @@
+/** From what happened to each sample to the figures of the result. */
+import type { ConfiguredAttack } from '../attacks/attack.ts'
+import { isRight, type CleanSample } from './clean.ts'
+import type { AttackedSample } from './options.ts'
+import type { AttackSummary, EvaluationResult, Ledger, ThreatResult } from './result.ts'
+import { wilson } from './statistics.ts'
+
+export const share = (part: number, whole: number) => (whole ? part / whole : 0)
+
+/** Samples that are right when clean and not among the fallen. */
+export const standing = (clean: readonly CleanSample[], fallen: ReadonlySet<number>) =>
+  clean.filter((sample, i) => isRight(sample) && !fallen.has(i)).length
+
+/**
+ * @param fallen in a cascade, everything broken so far: the attack ran on the rest only
+ */
+export function summariseAttack(
+  attack: ConfiguredAttack,
+  rows: readonly AttackedSample[],
+  clean: readonly CleanSample[],
+  fallen: ReadonlySet<number> | undefined,
+  seconds: number,
+): AttackSummary {
+  const right = standing(clean, new Set())
+  const broke = rows.filter((r) => r.success && isRight(clean[r.index]!)).length
+  return {
+    robustAccuracy: share(fallen ? standing(clean, fallen) : right - broke, clean.length),
+    attackSuccessRate: share(broke, fallen ? rows.length : right),
+    claimed: rows.filter((r) => r.claimed).length,
+    verified: rows.filter((r) => r.success).length,
+    verifiedAfterRounding: rows.filter((r) => r.rounded).length,
+    attacked: rows.length,
+    ...ledgerOf(rows, attack.definition.access !== 'gradient'),
+    seconds,
+    options: attack.options,
+    reference: attack.definition.reference,
+  }
+}
+
+export function summariseThreat(
+  norm: string,
+  eps: number,
+  clean: readonly CleanSample[],
+  fallen: ReadonlySet<number>,
+  attacks: ThreatResult['attacks'],
+): ThreatResult {
+  const left = standing(clean, fallen)
+  return {
+    norm,
+    eps,
+    robustAccuracy: share(left, clean.length),
+    interval: wilson(left, clean.length),
+    attacks,
+  }
+}
+
+/** Median over the right samples (a failure counts as infinite), mean over the successes. */
+export function summariseMinimum(
+  norm: string,
+  rows: readonly AttackedSample[],
+  clean: readonly CleanSample[],
+): EvaluationResult['minimumNorm'][string] {
+  const attacked = rows.filter((r) => isRight(clean[r.index]!))
+  const sizes = attacked.map((r) => (r.success ? r.size : Infinity)).toSorted((a, b) => a - b)
+  const found = sizes.filter(Number.isFinite)
+  const middle = (sizes.length - 1) / 2
+  return {
+    norm,
+    median: sizes.length ? (sizes[Math.floor(middle)]! + sizes[Math.ceil(middle)]!) / 2 : Number.NaN,
+    mean: share(
+      found.reduce((a, b) => a + b, 0),
+      found.length,
+    ),
+    successRate: share(found.length, sizes.length),
+  }
+}
+
+/** Queries are the evaluations that an attack without gradients asks of the model as a black box. */
+function ledgerOf(rows: readonly AttackedSample[], blackBox: boolean): Omit<Ledger, 'seconds'> {
+  const total = (f: (r: AttackedSample) => number) => rows.reduce((sum, r) => sum + f(r), 0)
+  const forwards = total((r) => r.forwards)
+  return { forwards, backwards: total((r) => r.backwards), queries: blackBox ? forwards : 0 }
+}
