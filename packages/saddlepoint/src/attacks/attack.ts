@@ -14,6 +14,8 @@ export type AttackState = Readonly<Record<string, Tensor>> & { readonly p: Tenso
 /** What a traced start or step works with. */
 export interface AttackScope {
   readonly ball: Ball
+  /** Name of the perturbation set, for attacks that have a rule of their own for each. */
+  readonly norm: string
   /** Clean samples [N, …]. */
   readonly x: Tensor
   /** Radius per sample [N]. */

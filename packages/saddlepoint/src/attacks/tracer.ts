@@ -144,6 +144,7 @@ export class Tracer {
     const wanted = criterion.targeted ? targets : undefined
     const scope: AttackScope = {
       ball,
+      norm: perturbation.name,
       x,
       eps,
       labels,
