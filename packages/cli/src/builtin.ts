@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { signBatch, signClasses } from 'saddlepoint'
+import { signBatch, signClasses, signSeeds } from 'saddlepoint'
 import { loadDataset, openNpy, registerDataset, toDataset } from './data/index.ts'
 import { UsageError } from './errors.ts'
 
@@ -15,9 +15,6 @@ export function demoModels(): string[] {
   if (missing) throw new UsageError(`${missing} is missing`, { hint: 'install the package again' })
   return paths
 }
-
-/** Seed of the pictures that training draws from; the shipped ones are of another. */
-const TRAIN_SEED = 1
 
 registerDataset('signs', async (options) => {
   const train = options.split === 'train'
@@ -38,7 +35,7 @@ registerDataset('signs', async (options) => {
       read: async (index) => ({
         shape: [3, 32, 32],
         data: train
-          ? (signBatch({ seed: TRAIN_SEED, from: index, count: 1 }).images.data as Uint8Array)
+          ? (signBatch({ seed: signSeeds.train, from: index, count: 1 }).images.data as Uint8Array)
           : ((await shipped!.rows(index, index + 1)) as Uint8Array).subarray(0, size),
       }),
     },
