@@ -6,9 +6,13 @@ import { losses } from '../losses/index.ts'
 import { perturbations } from '../perturbations/index.ts'
 import { Verifier } from '../evaluate/verify.ts'
 import type { ConfiguredAttack } from './attack.ts'
+import { apgdCe, apgdDlr } from './apgd.ts'
+import { apgdT } from './apgd-t.ts'
 import { bim } from './bim.ts'
 import { prepare } from './driver.ts'
 import { fgsm } from './fgsm.ts'
+import { mim } from './mim.ts'
+import { nim } from './nim.ts'
 import { pgd } from './pgd.ts'
 
 const SAMPLES = 16
@@ -61,6 +65,11 @@ const attacks: [string, ConfiguredAttack][] = [
   ['bim', bim({ steps: 10 })],
   // From a random start opposite to the gradient, the way round an L2 ball is longer than the default steps reach.
   ['pgd', pgd({ steps: 40, randomStart: false })],
+  ['mim', mim()],
+  ['nim', nim()],
+  ['apgd-ce', apgdCe()],
+  ['apgd-dlr', apgdDlr()],
+  ['apgd-t', apgdT()],
 ]
 
 describe.each(['linf', 'l2'] as const)('%s', (norm) => {
@@ -81,6 +90,25 @@ describe.each(['linf', 'l2'] as const)('%s', (norm) => {
       expect(await successAt(attack, norm, classes, features, 0.98, targeted)).toBe(0)
     }
   })
+})
+
+describe.each(['linf', 'l2'] as const)('%s, many classes', (norm) => {
+  test('apgd-t reaches the nearest of them by itself', async () => {
+    for (const [classes, features] of [
+      [3, 30],
+      [10, 100],
+    ] as const) {
+      expect(await successAt(apgdT(), norm, classes, features, 1.02)).toBe(1)
+      expect(await successAt(apgdT(), norm, classes, features, 0.98)).toBe(0)
+    }
+  })
+})
+
+test('l1: apgd takes sparse steps', async () => {
+  for (const attack of [apgdCe(), apgdDlr(), apgdT()]) {
+    expect(await successAt(attack, 'l1', 2, 50, 1.02)).toBe(1)
+    expect(await successAt(attack, 'l1', 2, 50, 0.98)).toBe(0)
+  }
 })
 
 test('l1: one step goes to the steepest value alone when there are few', async () => {

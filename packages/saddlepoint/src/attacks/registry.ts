@@ -1,14 +1,18 @@
 /** All attacks by name, and the way from text such as `pgd:steps=40,stepSize=8/255` to one of them. */
 import type { AttackDefinition, ConfiguredAttack } from './attack.ts'
 import { AttackOptionError, optionsOf } from './attack.ts'
+import { apgdCe, apgdDlr } from './apgd.ts'
+import { apgdT } from './apgd-t.ts'
 import { bim } from './bim.ts'
 import { fgsm } from './fgsm.ts'
+import { mim } from './mim.ts'
+import { nim } from './nim.ts'
 import { pgd } from './pgd.ts'
 import { parseFraction } from '../model/conventions.ts'
 
 type Factory = ((options?: never) => ConfiguredAttack) & { readonly definition: unknown }
 
-const factories = [fgsm, bim, pgd] as unknown as readonly Factory[]
+const factories = [fgsm, bim, mim, nim, pgd, apgdCe, apgdDlr, apgdT] as unknown as readonly Factory[]
 
 export const attacks: ReadonlyMap<string, (options?: object) => ConfiguredAttack> = new Map(
   factories.map((f) => [
@@ -27,6 +31,9 @@ export const presets: Readonly<Record<string, readonly string[]>> = {
 /** Other names for options that users bring along from other toolkits. */
 const ALIASES: Readonly<Record<string, string>> = {
   alpha: 'stepSize',
+  n_iter: 'steps',
+  n_restarts: 'restarts',
+  n_target_classes: 'targetClasses',
   rel_stepsize: 'stepSize',
   random_start: 'randomStart',
 }

@@ -4,17 +4,18 @@ import { loss, scoreOf } from './loss.ts'
 import { bestOther } from './margin.ts'
 
 /**
- * With fewer than three classes (four when targeted) the paper's ratio is undefined; the spread between the best and the
- * last score there is takes its place.
+ * With fewer than three classes (four when targeted) the paper's ratio is undefined, and over any other spread of so few
+ * scores it can be constant, without a gradient: the plain difference takes its place.
  */
 export const dlr = loss('dlr', 'Croce & Hein 2020, eqs. 6, 7', ({ logits, labels, targets }) => {
-  const classes = logits.shape[1]!
-  const { values } = topK(logits, Math.min(classes, targets ? 4 : 3))
-  const ranked = (i: number) => column(values, Math.min(i, classes - 1))
-  const spread = targets ? ranked(0).sub(ranked(2).add(ranked(3)).mul(0.5)) : ranked(0).sub(ranked(2))
   const gap = targets
     ? scoreOf(logits, targets).sub(scoreOf(logits, labels))
     : bestOther(logits, labels).sub(scoreOf(logits, labels))
+  const needed = targets ? 4 : 3
+  if (logits.shape[1]! < needed) return gap
+  const { values } = topK(logits, needed)
+  const ranked = (i: number) => column(values, i)
+  const spread = targets ? ranked(0).sub(ranked(2).add(ranked(3)).mul(0.5)) : ranked(0).sub(ranked(2))
   return gap.div(maximum(spread, 1e-12))
 })
 

@@ -1,0 +1,29 @@
+/** Auto-PGD towards one class after another, likeliest first, by the targeted DLR loss. Croce & Hein 2020, section 4 and Algorithm 1. */
+import { z } from 'zod'
+import { rankedTarget, targetRounds } from '../optimisers/ranked-targets.ts'
+import { apgdOptions, startOf, stepOf } from './apgd.ts'
+import { attack } from './attack.ts'
+
+export const apgdT = attack({
+  name: 'apgd-t',
+  reference: 'Croce & Hein 2020, section 4',
+  access: 'gradient',
+  kind: 'fixed-eps',
+  optimiser: 'Auto-PGD',
+  options: apgdOptions.extend({
+    targetClasses: z
+      .number()
+      .int()
+      .min(1)
+      .default(9)
+      .describe('classes tried, from the likeliest on a clean sample'),
+    loss: z.string().default('dlr').describe('what it climbs: cross-entropy, margin or dlr'),
+  }),
+  rounds: (o, classes) => targetRounds(o.targetClasses, classes),
+  steps: (o) => o.steps,
+  start: (scope, o) => ({ ...startOf(scope), target: rankedTarget(scope, o.targetClasses) }),
+  step: (scope, state, o) => ({
+    ...stepOf(scope, state, o, (logits) => scope.loss(logits, state['target'])),
+    target: state['target']!,
+  }),
+})
