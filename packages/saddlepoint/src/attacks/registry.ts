@@ -4,6 +4,8 @@ import { AttackOptionError, optionsOf } from './attack.ts'
 import { apgdCe, apgdDlr } from './apgd.ts'
 import { apgdT } from './apgd-t.ts'
 import { bim } from './bim.ts'
+import { fabT } from './fab-t.ts'
+import { fab } from './fab.ts'
 import { fgsm } from './fgsm.ts'
 import { mim } from './mim.ts'
 import { nim } from './nim.ts'
@@ -12,7 +14,18 @@ import { parseFraction } from '../model/conventions.ts'
 
 type Factory = ((options?: never) => ConfiguredAttack) & { readonly definition: unknown }
 
-const factories = [fgsm, bim, mim, nim, pgd, apgdCe, apgdDlr, apgdT] as unknown as readonly Factory[]
+const factories = [
+  fgsm,
+  bim,
+  mim,
+  nim,
+  pgd,
+  apgdCe,
+  apgdDlr,
+  apgdT,
+  fab,
+  fabT,
+] as unknown as readonly Factory[]
 
 export const attacks: ReadonlyMap<string, (options?: object) => ConfiguredAttack> = new Map(
   factories.map((f) => [
