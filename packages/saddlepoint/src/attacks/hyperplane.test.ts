@@ -5,9 +5,11 @@ import { linearModel } from '../linear-model.test.support.ts'
 import { losses } from '../losses/index.ts'
 import { perturbations } from '../perturbations/index.ts'
 import type { ConfiguredAttack } from './attack.ts'
+import { deepfool } from './deepfool.ts'
 import { prepare } from './driver.ts'
 import { fab } from './fab.ts'
 import { fabT } from './fab-t.ts'
+import { superdeepfool } from './superdeepfool.ts'
 
 const SAMPLES = 8
 type Norm = 'linf' | 'l2' | 'l1'
@@ -61,6 +63,8 @@ const sizes = [
 describe.each([
   ['fab', fab({ steps: 20 }), ['linf', 'l2', 'l1']],
   ['fab-t', fabT({ steps: 20 }), ['linf', 'l2', 'l1']],
+  ['deepfool', deepfool({ steps: 15 }), ['linf', 'l2', 'l1']],
+  ['superdeepfool', superdeepfool({ steps: 15 }), ['l2']],
 ] as [string, ConfiguredAttack, Norm[]][])('%s', (_, attack, norms) => {
   test.each(norms)('%s: within 1.02 of the optimum', async (norm) => {
     for (const [classes, features] of sizes)

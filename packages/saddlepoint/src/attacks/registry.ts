@@ -4,6 +4,8 @@ import { AttackOptionError, optionsOf } from './attack.ts'
 import { apgdCe, apgdDlr } from './apgd.ts'
 import { apgdT } from './apgd-t.ts'
 import { bim } from './bim.ts'
+import { superdeepfool } from './superdeepfool.ts'
+import { deepfool } from './deepfool.ts'
 import { fabT } from './fab-t.ts'
 import { fab } from './fab.ts'
 import { fgsm } from './fgsm.ts'
@@ -25,6 +27,8 @@ const factories = [
   apgdT,
   fab,
   fabT,
+  deepfool,
+  superdeepfool,
 ] as unknown as readonly Factory[]
 
 export const attacks: ReadonlyMap<string, (options?: object) => ConfiguredAttack> = new Map(

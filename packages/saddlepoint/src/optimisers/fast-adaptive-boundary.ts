@@ -1,22 +1,11 @@
 /** Fast adaptive boundary: alternating projections onto the linearised boundary, drawn towards the clean sample. Croce & Hein 2020. */
-import {
-  and,
-  equal,
-  exp,
-  floor,
-  greaterOrEqual,
-  less,
-  maximum,
-  minimum,
-  not,
-  or,
-  where,
-} from '@saddlepoint/autodiff'
+import { and, equal, greaterOrEqual, less, maximum, minimum, not, or, where } from '@saddlepoint/autodiff'
 import type { Tensor } from '@saddlepoint/autodiff'
 import { z } from 'zod'
 import type { AttackScope, AttackState } from '../attacks/attack.ts'
 import { like, sampleSum, withinBounds } from '../perturbations/norms.ts'
 import { stepOnto, vanished, type Hyperplane } from './hyperplane.ts'
+import { randomPoint, remainder } from './random-point.ts'
 import { middleOf, raised } from './segment.ts'
 
 export const fabOptions = {
@@ -39,9 +28,6 @@ const SEARCH_STEPS = 3
 const SEARCH_FROM = 0.9
 /** After so many iterations without any success the search begins elsewhere. */
 const PATIENCE = 20
-/** Sizes of random points, as halvings of the range of a sample, tried in turn. */
-const SCALES = 6
-
 export function fabStart({ ball, eps }: AttackScope): AttackState {
   return { p: ball.zero(), low: eps.mul(0).add(SEARCH_FROM) }
 }
@@ -95,13 +81,4 @@ export function fabStep(
     p: where(searching, q, back),
     low: where(searching, raised(low1, and(crossed, found)), state['low']!),
   }
-}
-
-const remainder = (a: Tensor, b: number) => a.sub(floor(a.div(b)).mul(b))
-
-/** A point around the clean sample, at a scale that goes with the step. */
-function randomPoint({ ball, step }: AttackScope, noise: Tensor): Tensor {
-  const [low, high] = ball.bounds
-  const scale = exp(remainder(step, SCALES).mul(Math.LN2)).mul((high - low) / 2 ** (SCALES - 1))
-  return noise.mul(2).sub(1).mul(scale)
 }

@@ -1,0 +1,32 @@
+/**
+ * SuperDeepFool: DeepFool, and whenever it has crossed, a projection onto the boundary's normal, so that the perturbation
+ * ends orthogonal to the boundary. Abdollahpourrostam, Abroshan, Moosavi-Dezfooli 2024, Algorithm 3: SDF(∞, 1).
+ */
+import { and, less, maximum, where } from '@saddlepoint/autodiff'
+import { z } from 'zod'
+import { deepfoolOptions, deepfoolStart, deepfoolStep } from '../optimisers/deepfool-step.ts'
+import { like, sampleSum } from '../perturbations/norms.ts'
+import { attack } from './attack.ts'
+
+export const superdeepfool = attack({
+  name: 'superdeepfool',
+  reference: 'Abdollahpourrostam et al. 2024, Algorithm 3',
+  access: 'gradient',
+  kind: 'minimum-norm',
+  optimiser: 'DeepFool and projections onto the normal',
+  norms: ['l2'],
+  options: z.object(deepfoolOptions),
+  steps: (o) => o.steps,
+  start: (scope) => ({ ...deepfoolStart(scope), projected: scope.eps.mul(0) }),
+  step(scope, state, o) {
+    const { p } = state
+    let wanted = less(scope.eps, 0)
+    const next = deepfoolStep(scope, state, o, ({ normal }, success) => {
+      // A projected point that is still beyond the boundary ends it.
+      wanted = and(success, less(state['projected']!.add(state['crossed']!), 0.5))
+      const along = sampleSum(p.mul(normal)).div(maximum(sampleSum(normal.square()), 1e-20))
+      return { total: normal.mul(like(along.div(1 + o.overshoot), p)), wanted }
+    })
+    return { ...next, projected: where(wanted, 1, scope.eps.mul(0)) }
+  },
+})

@@ -1,0 +1,78 @@
+/** DeepFool's iteration, from the clean side over the nearest linearised boundary. Moosavi-Dezfooli et al. 2016, Algorithm 2. */
+import { and, equal, greaterOrEqual, less, not, or, where, type Tensor } from '@saddlepoint/autodiff'
+import { z } from 'zod'
+import type { AttackScope, AttackState } from '../attacks/attack.ts'
+import { like, withinBounds } from '../perturbations/norms.ts'
+import { nearestBoundary, stepOnto, vanished, type Hyperplane } from './hyperplane.ts'
+import { randomPoint, remainder } from './random-point.ts'
+import { middleOf, raised } from './segment.ts'
+
+export const deepfoolOptions = {
+  steps: z
+    .number()
+    .int()
+    .min(1)
+    .default(50)
+    .describe('most iterations; what is left over shrinks the result'),
+  overshoot: z.number().min(0).default(0.02).describe('how far beyond the boundary it steps'),
+  competitors: z
+    .number()
+    .int()
+    .min(1)
+    .default(9)
+    .describe('other classes considered, likeliest first; a backward pass each'),
+}
+
+export interface DeepfoolOptions {
+  readonly steps: number
+  readonly overshoot: number
+  readonly competitors: number
+}
+
+/** After so many iterations without success it begins elsewhere. */
+const PATIENCE = 15
+
+export function deepfoolStart({ ball, eps }: AttackScope): AttackState {
+  const none = eps.mul(0)
+  return { p: ball.zero(), total: ball.zero(), low: none, crossed: none }
+}
+
+/**
+ * One iteration; once the boundary is crossed, one halving of the way back instead.
+ *
+ * @param refine where to go from a point beyond the boundary, and for which samples, before the way back begins
+ */
+export function deepfoolStep(
+  scope: AttackScope,
+  state: AttackState,
+  o: DeepfoolOptions,
+  refine?: (plane: Hyperplane, success: Tensor) => { total: Tensor; wanted: Tensor },
+): AttackState {
+  const { ball, norm, step } = scope
+  const { p } = state
+  const logits = scope.evaluate(p)
+  const success = scope.succeeds(logits)
+  const plane = nearestBoundary(scope, logits, p, o.competitors)
+
+  const delta = stepOnto(norm, plane.normal, plane.gap, p, ball)
+  const noise = randomPoint(scope, scope.random.uniform(scope.x.shape.slice(1)))
+  const stuck = or(vanished(plane), equal(remainder(step, PATIENCE), PATIENCE - 1))
+  const onward = where(like(stuck, p), noise, state['total']!.add(delta))
+  const refined = refine?.(plane, success)
+  const total = refined ? where(like(refined.wanted, p), refined.total, onward) : onward
+  const ahead = withinBounds(total.mul(1 + o.overshoot), ball)
+
+  const returning = greaterOrEqual(state['crossed']!, 0.5)
+  const crossed = refined ? and(success, not(refined.wanted)) : success
+  const back = or(returning, crossed)
+  // The point that has just succeeded is known as the best one only after this step.
+  const shorter = and(success, less(scope.ball.size(p), state['best.size']!))
+  const best = where(like(shorter, p), p, state['best.p']!)
+  const low = where(returning, raised(state['low']!, success), state['low']!)
+  return {
+    p: where(like(back, p), middleOf(best, low), ahead),
+    total,
+    low,
+    crossed: back.cast('float32'),
+  }
+}
