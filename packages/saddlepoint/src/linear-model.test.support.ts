@@ -31,17 +31,23 @@ const dual = {
 }
 
 export async function linearModel(
-  { classes, features, samples, seed }: { classes: number; features: number; samples: number; seed: number },
+  {
+    classes,
+    features,
+    samples,
+    seed,
+    shape = [features],
+  }: { classes: number; features: number; samples: number; seed: number; shape?: readonly number[] },
   bounds = FAR,
 ): Promise<LinearModel> {
   const random = new Random(seed, 0)
   const draw = (n: number) => Float32Array.from({ length: n }, () => random.normal())
   const w = draw(classes * features)
   const b = draw(classes)
-  const x = float32([samples, features], draw(samples * features))
-  const port = input('x', 'float32', [-1, features])
+  const x = float32([samples, ...shape], draw(samples * features))
+  const port = input('x', 'float32', [-1, ...shape])
   const scores = linear(
-    port,
+    port.reshape([-1, features]),
     constant(float32([classes, features], w), 'weight'),
     constant(float32([classes], b), 'bias'),
   )

@@ -12,6 +12,7 @@ import { fgsm } from './fgsm.ts'
 import { mim } from './mim.ts'
 import { nim } from './nim.ts'
 import { pgd } from './pgd.ts'
+import { square } from './square.ts'
 import { parseFraction } from '../model/conventions.ts'
 
 type Factory = ((options?: never) => ConfiguredAttack) & { readonly definition: unknown }
@@ -25,6 +26,7 @@ const factories = [
   apgdCe,
   apgdDlr,
   apgdT,
+  square,
   fab,
   fabT,
   deepfool,
@@ -51,6 +53,8 @@ const ALIASES: Readonly<Record<string, string>> = {
   n_iter: 'steps',
   n_restarts: 'restarts',
   n_target_classes: 'targetClasses',
+  n_queries: 'queries',
+  p_init: 'pInit',
   rel_stepsize: 'stepSize',
   random_start: 'randomStart',
 }
