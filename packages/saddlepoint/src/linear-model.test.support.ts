@@ -20,6 +20,8 @@ export interface LinearModel {
   readonly labels: number[]
   /** Smallest L-norm perturbation of a sample that changes its class: dual norms of differences of rows. */
   optimum(sample: number, norm: 'linf' | 'l2' | 'l1'): number
+  /** Fewest values that can be changed within the bounds to change the class. */
+  fewest(sample: number): number
   /** The class it changes to. */
   nearest(sample: number, norm: 'linf' | 'l2' | 'l1'): number
 }
@@ -78,10 +80,26 @@ export async function linearModel(
       }),
     )
   }
+  /** For each other class the values that gain most towards it, one after the other. */
+  const fewest = (i: number) => {
+    const y = labels[i]!
+    const counts = Array.from({ length: classes }, (_, k) => {
+      if (k === y) return Infinity
+      const gains = Array.from({ length: features }, (__, j) => {
+        const difference = w[k * features + j]! - w[y * features + j]!
+        return difference * ((difference > 0 ? bounds[1] : bounds[0]) - Number(x.data[i * features + j]))
+      }).toSorted((a, b) => b - a)
+      let gap = score(i, y) - score(i, k)
+      const last = gains.findIndex((gain) => (gap -= gain) < 0)
+      return last < 0 ? Infinity : last + 1
+    })
+    return Math.min(...counts)
+  }
   return {
     model,
     x,
     labels,
+    fewest,
     optimum: (i, norm) => Math.min(...distances(i, norm).values()),
     nearest: (i, norm) => [...distances(i, norm)].reduce((near, far) => (far[1] < near[1] ? far : near))[0],
   }

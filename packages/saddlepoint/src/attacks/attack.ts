@@ -14,6 +14,8 @@ export type AttackState = Readonly<Record<string, Tensor>> & { readonly p: Tenso
 /** What a traced start or step works with. */
 export interface AttackScope {
   readonly ball: Ball
+  /** The ball of another radius [N] around the same samples. */
+  around(radius: Tensor): Ball
   /** Name of the perturbation set, for attacks that have a rule of their own for each. */
   readonly norm: string
   /** Clean samples [N, …]. */
@@ -61,6 +63,14 @@ export interface AttackDefinition<Options extends z.ZodObject = z.ZodObject> {
   steps(options: z.output<Options>): number
   start(scope: AttackScope, options: z.output<Options>): AttackState
   step(scope: AttackScope, state: AttackState, options: z.output<Options>): AttackState
+  /** Steps of another kind after the last one, such as a search that needs no gradients. */
+  readonly finish?: Finish<z.output<Options>>
+}
+
+export interface Finish<Options = object> {
+  steps(options: Options): number
+  /** As an attack's step; `step` counts from 0 again. */
+  step(scope: AttackScope, state: AttackState, options: Options): AttackState
 }
 
 /** Options that every attack of the shared driver has. */

@@ -14,7 +14,7 @@ import type {
 } from './attack.ts'
 import type { TracedProgram } from './program.ts'
 import { mapValues, Run } from './run.ts'
-import { asState, Tracer, type Passes } from './tracer.ts'
+import { asState, Tracer } from './tracer.ts'
 
 /** Room for the steps of one round in the numbering of random draws. */
 const ROUND_STRIDE = 2 ** 20
@@ -27,18 +27,25 @@ export async function prepare(attack: ConfiguredAttack, setting: AttackSetting):
       `${attack.name} is for ${definition.norms.join(', ')}, not for ${setting.perturbation.name}`,
     )
   const tracer = new Tracer(attack, setting)
-  const [start, step, check] = await Promise.all([tracer.start(), tracer.step(), tracer.check()])
-  return new TracedAttack(attack, setting, { start, step, check }, tracer.passes)
+  const [start, step, check, finish] = await Promise.all([
+    tracer.start(),
+    tracer.step(),
+    tracer.check(),
+    tracer.finish(),
+  ])
+  return new TracedAttack(attack, setting, { start, step, check, finish }, tracer.passes)
 }
 
-type Programs = Readonly<Record<'start' | 'step' | 'check', TracedProgram>>
+type Programs = Readonly<Record<'start' | 'step' | 'check', TracedProgram>> & {
+  readonly finish: TracedProgram | undefined
+}
 type State = Readonly<Record<string, NDArray>>
 
 class TracedAttack implements PreparedAttack {
   private readonly attack: ConfiguredAttack
   private readonly setting: AttackSetting
   private readonly programs: Programs
-  private readonly passes: Readonly<Record<'start' | 'step', Passes>>
+  private readonly passes: Tracer['passes']
 
   constructor(
     attack: ConfiguredAttack,
@@ -74,16 +81,20 @@ class TracedAttack implements PreparedAttack {
     let state: State = asState(await this.programs.start.run({ ...run.feeds(), ...shared }, place(0)))
     run.count(this.passes.start)
     const steps = definition.steps(options)
-    for (let i = 0; i < steps && run.standing.length; i++) {
-      if (!run.affords(this.passes.step)) break
-      const feeds = { ...run.feeds(), ...state, ...shared, step: float32([], [i]) }
-      const { success, hit, ...results } = await this.programs.step.run(feeds, place(i + 1))
-      run.count(this.passes.step)
+    const extra = definition.finish?.steps(options) ?? 0
+    for (let i = 0; i < steps + extra && run.standing.length; i++) {
+      const finishing = i >= steps
+      const passes = this.passes[finishing ? 'finish' : 'step']
+      if (!run.affords(passes)) break
+      const program = finishing ? this.programs.finish! : this.programs.step
+      const feeds = { ...run.feeds(), ...state, ...shared, step: float32([], [finishing ? i - steps : i]) }
+      const { success, hit, ...results } = await program.run(feeds, place(i + 1))
+      run.count(passes)
       const next = asState(results)
       const done = everyIterate && success ? run.successes(success) : []
       if (done.length) await this.settle(run, hit ? { ...state, 'state.p': hit } : state, done)
       state = done.length ? run.drop(next, done) : next
-      run.report(round * steps + i + 1)
+      run.report(round * (steps + extra) + i + 1)
     }
     if (run.standing.length) await this.settle(run, state, undefined)
   }
@@ -107,6 +118,6 @@ class TracedAttack implements PreparedAttack {
   }
 
   async release(): Promise<void> {
-    await Promise.all(Object.values(this.programs).map((p) => p.release()))
+    await Promise.all(Object.values(this.programs).map((p) => p?.release()))
   }
 }

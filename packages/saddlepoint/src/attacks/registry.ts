@@ -13,6 +13,9 @@ import { mim } from './mim.ts'
 import { nim } from './nim.ts'
 import { pgd } from './pgd.ts'
 import { square } from './square.ts'
+import { ddn } from './ddn.ts'
+import { fmn } from './fmn.ts'
+import { sigmaZero } from './sigma-zero.ts'
 import { parseFraction } from '../model/conventions.ts'
 
 type Factory = ((options?: never) => ConfiguredAttack) & { readonly definition: unknown }
@@ -31,6 +34,9 @@ const factories = [
   fabT,
   deepfool,
   superdeepfool,
+  ddn,
+  fmn,
+  sigmaZero,
 ] as unknown as readonly Factory[]
 
 export const attacks: ReadonlyMap<string, (options?: object) => ConfiguredAttack> = new Map(

@@ -12,7 +12,7 @@ import {
   type NDArray,
   type Tensor,
 } from '@saddlepoint/autodiff'
-import type { AttackScope, AttackSetting, AttackState, ConfiguredAttack } from './attack.ts'
+import type { AttackDefinition, AttackScope, AttackSetting, AttackState, ConfiguredAttack } from './attack.ts'
 import { TracedProgram, type Declare } from './program.ts'
 
 /** Passes through the model that one call of a graph costs each sample. */
@@ -22,7 +22,7 @@ export interface Passes {
 }
 
 /** A size that no perturbation has: nothing was found yet. */
-const NOTHING = 1e30
+export const NOTHING = 1e30
 
 /** A point that was evaluated. */
 interface Visit {
@@ -31,9 +31,10 @@ interface Visit {
 }
 
 export class Tracer {
-  readonly passes: Record<'start' | 'step', Passes> = {
+  readonly passes: Record<'start' | 'step' | 'finish', Passes> = {
     start: { forwards: 0, backwards: 0 },
     step: { forwards: 0, backwards: 0 },
+    finish: { forwards: 0, backwards: 0 },
   }
   private readonly attack: ConfiguredAttack
   private readonly setting: AttackSetting
@@ -52,7 +53,12 @@ export class Tracer {
       const state = this.minimum
         ? this.improved(
             scope,
-            { ...first, 'best.p': first.p.mul(0), 'best.size': scope.eps.mul(0).add(NOTHING) },
+            {
+              ...first,
+              'best.p': first.p.mul(0),
+              'best.size': scope.eps.mul(0).add(NOTHING),
+              'best.floor': scope.eps.mul(0),
+            },
             visited,
           )
         : first
@@ -64,10 +70,19 @@ export class Tracer {
   }
 
   step(): Promise<TracedProgram> {
-    return this.build('step', (declare) => {
-      const { scope, visited } = this.scope(declare, this.passes.step, () => declare.shared('step', []))
+    return this.advance('step', this.attack.definition)
+  }
+
+  async finish(): Promise<TracedProgram | undefined> {
+    const { finish } = this.attack.definition
+    return finish && this.advance('finish', finish)
+  }
+
+  private advance(part: 'step' | 'finish', { step }: Pick<AttackDefinition, 'step'>): Promise<TracedProgram> {
+    return this.build(part, (declare) => {
+      const { scope, visited } = this.scope(declare, this.passes[part], () => declare.shared('step', []))
       const state = this.declareState(declare)
-      const next = this.attack.definition.step(scope, state, this.attack.options)
+      const next = step(scope, state, this.attack.options)
       if (this.minimum) return prefixed(this.improved(scope, { ...state, ...next }, visited))
       return { ...prefixed(next), ...this.hits(scope, state, visited) }
     })
@@ -139,11 +154,13 @@ export class Tracer {
     const labels = declare.perSample('labels', [], 'int64')
     const targets = declare.perSample('targets', [], 'int64')
     const eps = declare.perSample('eps', [])
-    const ball = perturbation.around({ x, eps, bounds: model.bounds })
+    const around = (radius: Tensor) => perturbation.around({ x, eps: radius, bounds: model.bounds })
+    const ball = around(eps)
     const visited: Visit[] = []
     const wanted = criterion.targeted ? targets : undefined
     const scope: AttackScope = {
       ball,
+      around,
       norm: perturbation.name,
       x,
       eps,

@@ -8,7 +8,7 @@ const norm = (p: Tensor) => sqrt(sampleSum(p.square()))
  * g / ‖g‖₂, and 0 where g is 0. Scaled by its largest value first: the squares of a confident model's gradient underflow
  * while its direction is still sound.
  */
-function unit(g: Tensor): Tensor {
+export function unit(g: Tensor): Tensor {
   const scaled = g.div(like(maximum(abs(g).max(sampleAxes(g)), 1e-37), g))
   return scaled.div(like(maximum(norm(scaled), 1e-12), g))
 }

@@ -7,7 +7,7 @@ import { perturbations } from './index.ts'
 
 const D = 12
 const engine = createEngine({ workers: 0 })
-const norms = ['linf', 'l2', 'l1'] as const
+const norms = ['linf', 'l2', 'l1', 'l0'] as const
 const projections = Object.fromEntries(
   norms.map((norm) => [
     norm,
@@ -85,10 +85,13 @@ describe.each(norms)('%s ball', (norm) => {
       },
       { engine },
     )
-    const { size, extreme, gain } = await ball(x, g, float32([4], [0.1, 0.2, 0.3, 0.4]))
+    // A count of values is a whole number.
+    const unit = norm === 'l0' ? 1 : 0.1
+    const radii = [1, 2, 3, 4].map((k) => k * unit)
+    const { size, extreme, gain } = await ball(x, g, float32([4], radii))
     for (let i = 0; i < 4; i++) {
       expect(size.data[i]).toBeCloseTo(1, 5)
-      expect(extreme.data[i]).toBeCloseTo(0.1 * (i + 1), 5)
+      expect(extreme.data[i]).toBeCloseTo(radii[i]!, 5)
       expect(Number(gain.data[i])).toBeGreaterThan(0)
     }
   })
