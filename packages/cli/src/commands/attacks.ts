@@ -24,16 +24,20 @@ function all({ json }: CommonFlags): void {
   if (json) return printJson({ attacks: definitions.map(place), presets, ...axes() })
   const rows = definitions.map((d) => [d.name, d.kind, d.access, d.optimiser, d.reference])
   const heads = ['name', 'kind', 'access', 'optimiser', 'reference'].map((title) => ({ title }))
-  const sets = Object.entries(presets).map(([name, members]) => [name, members.join(' ')])
+  const sets = Object.entries(presets).map(([name]) => [name, members(name)])
   process.stdout.write(
     `${columns(heads, rows)}\n\n${columns([{ title: 'preset' }, { title: 'attacks' }], sets)}\n\n${axesText()}\n`,
   )
 }
 
 function preset(name: string, { json }: CommonFlags): void {
-  const members = presets[name]!
-  if (json) printJson({ preset: name, attacks: members })
-  else process.stdout.write(`${name} is a preset: ${members.join(' ')}\n`)
+  if (json) printJson({ preset: name, ...presets[name]! })
+  else process.stdout.write(`${name} is a preset: ${members(name)}\n`)
+}
+
+function members(name: string): string {
+  const { attacks, cascade } = presets[name]!
+  return `${attacks.join(' ')}${cascade ? ', each on what is left' : ''}`
 }
 
 function one(name: string, { json }: CommonFlags): void {

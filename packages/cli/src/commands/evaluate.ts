@@ -27,7 +27,6 @@ import {
 } from './shared.ts'
 
 interface Flags extends CommonFlags, ModelFlags, DataFlags, PlanFlags {
-  cascade?: boolean
   maxQueries?: number
   maxTime?: number
   gallery: number
@@ -144,7 +143,6 @@ async function evaluateOne(
       ...plan,
       seed: flags.seed,
       batchSize: conventions.batch ?? flags.batch ?? batchFor(data.shape),
-      cascade: flags.cascade,
       maxQueries: flags.maxQueries,
       maxTimeMs: flags.maxTime === undefined ? undefined : flags.maxTime * 1000,
       gallery: flags.gallery,
@@ -228,8 +226,12 @@ function interruptible(say: (message: string) => void): AbortSignal {
 }
 
 /** Everything that finished batches depend on. */
-function fingerprint(models: readonly string[], flags: Flags, { attacks, criterion, target }: Plan): unknown {
-  const { norm, eps, seed, cascade, maxQueries, data, limit, offset, split, shuffle, provider } = flags
+function fingerprint(
+  models: readonly string[],
+  flags: Flags,
+  { attacks, cascade, criterion, target }: Plan,
+): unknown {
+  const { norm, eps, seed, maxQueries, data, limit, offset, split, shuffle, provider } = flags
   const given = { norm, eps, seed, cascade, maxQueries, data, limit, offset, split, shuffle, provider }
   return {
     ...given,

@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import {
   AttackOptionError,
+  isCascade,
   losses,
   parseAttack,
   parseCriterion,
@@ -19,6 +20,7 @@ export interface PlanFlags {
   norm: string[]
   eps?: number[]
   attack?: string[]
+  cascade?: boolean
   criterion: string
   target?: string
 }
@@ -27,6 +29,8 @@ export interface Plan {
   readonly perturbations: readonly Perturbation[]
   readonly eps: readonly number[]
   readonly attacks: readonly ConfiguredAttack[]
+  /** Whether an attack skips what an attack before it has broken: asked for, or in the nature of the presets. */
+  readonly cascade: boolean
   readonly criterion: Criterion
   /** A data label, or a rule that picks one for every sample. */
   readonly target: number | 'least-likely' | 'random' | undefined
@@ -67,7 +71,8 @@ export function planOf(flags: PlanFlags): Plan {
     })
   if (!flags.norm.length) throw new UsageError('--norm is empty', { hint: 'write --norm linf' })
   try {
-    const attacks = (flags.attack ?? ['quick']).flatMap(parseAttack)
+    const asked = flags.attack ?? ['quick']
+    const attacks = asked.flatMap(parseAttack)
     if (!attacks.length) throw new UsageError('--attack is empty', { hint: 'write --attack pgd' })
     // An attack that looks for the smallest perturbation needs no radius.
     if (!flags.eps && attacks.some((a) => a.definition.kind === 'fixed-eps'))
@@ -82,6 +87,7 @@ export function planOf(flags: PlanFlags): Plan {
       perturbations: flags.norm.map((n) => perturbations[n]!),
       eps: flags.eps ?? [],
       attacks,
+      cascade: flags.cascade ?? isCascade(asked),
       criterion: criterionOf(flags.criterion, target),
       target,
     }

@@ -9,7 +9,7 @@ import type { ConfiguredAttack } from './attack.ts'
 import { AttackOptionError } from './attack.ts'
 import { prepare } from './driver.ts'
 import { pgd } from './pgd.ts'
-import { parseAttack } from './registry.ts'
+import { isCascade, parseAttack } from './registry.ts'
 
 let setting: LinearModel
 beforeAll(async () => {
@@ -119,6 +119,20 @@ describe('attacks as text', () => {
     const [attack] = parseAttack('pgd:steps=7,alpha=2/255,random_start=false')
     expect(attack!.options).toMatchObject({ steps: 7, stepSize: 2 / 255, randomStart: false, restarts: 1 })
     expect(parseAttack('quick').map((a) => a.name)).toEqual(['fgsm', 'pgd'])
+  })
+  test('standard is the cascade of AutoAttack with its settings', () => {
+    const [ce, t, fab, square] = parseAttack('standard')
+    expect(ce).toMatchObject({ name: 'apgd-ce', options: { steps: 100, rho: 0.75, restarts: 1 } })
+    expect(t).toMatchObject({ name: 'apgd-t', options: { loss: 'dlr', steps: 100, targetClasses: 9 } })
+    expect(fab).toMatchObject({ name: 'fab-t', options: { steps: 100, targetClasses: 9, restarts: 1 } })
+    expect(square).toMatchObject({ name: 'square', options: { loss: 'margin', queries: 5000, pInit: 0.8 } })
+    expect([['standard'], ['auto'], ['quick'], ['standard', 'pgd'], []].map(isCascade)).toEqual([
+      true,
+      true,
+      false,
+      false,
+      false,
+    ])
   })
   test.each([
     ['nope', /there is no attack "nope"/],

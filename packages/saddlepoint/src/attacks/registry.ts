@@ -48,9 +48,20 @@ export const attacks: ReadonlyMap<string, (options?: object) => ConfiguredAttack
 
 export const definitions: readonly AttackDefinition[] = factories.map((f) => f.definition as AttackDefinition)
 
-/** Named sets of attacks. */
-export const presets: Readonly<Record<string, readonly string[]>> = {
-  quick: ['fgsm', 'pgd:steps=20'],
+/** A named set of attacks. */
+export interface Preset {
+  readonly attacks: readonly string[]
+  /** Whether each attack is made for what those before it left standing: see `cascade` of EvaluateOptions. */
+  readonly cascade?: boolean
+}
+
+/** AutoAttack's standard version, Croce & Hein 2020, section 5: the defaults of these attacks are its settings. */
+const standard: Preset = { attacks: ['apgd-ce', 'apgd-t', 'fab-t', 'square'], cascade: true }
+
+export const presets: Readonly<Record<string, Preset>> = {
+  quick: { attacks: ['fgsm', 'pgd:steps=20'] },
+  standard,
+  auto: standard,
 }
 
 /** Other names for options that users bring along from other toolkits. */
@@ -72,10 +83,10 @@ const ALIASES: Readonly<Record<string, string>> = {
  */
 export function parseAttack(text: string): ConfiguredAttack[] {
   const [name = '', rest] = split(text.trim(), ':')
-  const preset = presets[name]
+  const preset = presetOf(name)
   if (preset) {
     if (rest) throw new AttackOptionError(`the preset ${name} takes no options`)
-    return preset.flatMap(parseAttack)
+    return preset.attacks.flatMap(parseAttack)
   }
   const factory = attacks.get(name)
   if (!factory)
@@ -92,6 +103,15 @@ export function parseAttack(text: string): ConfiguredAttack[] {
   })
   return [factory(Object.fromEntries(options))]
 }
+
+/**
+ * Whether a list of attacks and presets, as text, is to be run as a cascade: if all of them are presets that say so, since
+ * an attack asked for by name is asked for on all samples.
+ */
+export const isCascade = (texts: readonly string[]) =>
+  texts.length > 0 && texts.every((text) => presetOf(text.trim())?.cascade)
+
+const presetOf = (name: string) => (Object.hasOwn(presets, name) ? presets[name] : undefined)
 
 function split(text: string, separator: string): [string, string | undefined] {
   const at = text.indexOf(separator)

@@ -2,6 +2,7 @@
 import { rows } from '@saddlepoint/autodiff'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { pgd } from '../attacks/pgd.ts'
+import { fabT } from '../attacks/fab-t.ts'
 import { fgsm } from '../attacks/fgsm.ts'
 import { linearModel, type LinearModel } from '../linear-model.test.support.ts'
 import { ClassifierError } from '../model/classifier.ts'
@@ -74,6 +75,24 @@ test('a cascade comes to the same worst case with less work', async () => {
   const cascade = (await evaluate(setting.model, data, { ...options, cascade: true })).result
   expect(cascade.results[0]!.robustAccuracy).toBe(all.results[0]!.robustAccuracy)
   expect(cascade.ledger.forwards).toBeLessThan(all.ledger.forwards)
+})
+
+test('a search for the smallest perturbation waits for its turn in a cascade', async () => {
+  const options = {
+    perturbations: [linf],
+    eps: [radius(0.5), radius(0.9)],
+    attacks: [fgsm(), fabT({ steps: 20 })],
+    batchSize: 16,
+  }
+  const all = (await evaluate(setting.model, data, options)).result
+  const cascade = (await evaluate(setting.model, data, { ...options, cascade: true })).result
+  for (const [k, { robustAccuracy, attacks }] of cascade.results.entries()) {
+    expect(robustAccuracy).toBe(all.results[k]!.robustAccuracy)
+    const { fgsm: first, 'fab-t': second } = attacks
+    expect(second!.attacked).toBe(Math.round(first!.robustAccuracy * SAMPLES))
+    expect(second!.robustAccuracy).toBe(robustAccuracy)
+    expect(second!.forwards).toBeLessThan(all.results[k]!.attacks['fab-t']!.forwards)
+  }
 })
 
 test('a stored run is not computed again, and gives the same result', async () => {

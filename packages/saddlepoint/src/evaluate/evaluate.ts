@@ -68,19 +68,26 @@ class Evaluator {
 
   private async threats(perturbation: Perturbation): Promise<void> {
     const { options } = this.field
-    const smallest = new Map<ConfiguredAttack, { rows: Map<number, AttackedSample>; seconds: number }>()
-    for (const attack of options.attacks.filter(isMinimum))
-      smallest.set(attack, await this.minimum(perturbation, attack))
     // A smaller ball lies inside a larger one: what falls in it has fallen in all that come after.
     const fallen = new Set<number>()
+    const smallest = new Map<ConfiguredAttack, Minimum>()
+    const search = async (attack: ConfiguredAttack) => {
+      const found = smallest.get(attack) ?? (await this.minimum(perturbation, attack, fallen))
+      smallest.set(attack, found)
+      return found
+    }
+    // In a cascade it waits for its turn at the first radius, when what has fallen by then can be left out.
+    if (!options.cascade || !options.eps.length)
+      for (const attack of options.attacks.filter(isMinimum)) await search(attack)
     for (const eps of options.eps) {
       const summaries: Record<string, AttackSummary> = {}
       try {
         for (const attack of options.attacks) {
           const key = uniqueName(attack.name, summaries)
           const place = `${perturbation.name}:${eps}:${key}`
-          const before = smallest.get(attack)
-          const rows = before ? within(before.rows, eps) : new Map<number, AttackedSample>()
+          const before = isMinimum(attack) ? await search(attack) : undefined
+          const left = before && options.cascade ? without(before.rows, fallen) : before?.rows
+          const rows = left ? within(left, eps) : new Map<number, AttackedSample>()
           this.outcomes.set(place, rows)
           const began = performance.now()
           try {
@@ -88,7 +95,7 @@ class Evaluator {
           } finally {
             for (const row of rows.values()) if (row.success) fallen.add(row.index)
             const seconds = before?.seconds ?? (performance.now() - began) / 1000
-            const cascade = options.cascade && !before ? fallen : undefined
+            const cascade = options.cascade ? fallen : undefined
             summaries[key] = summariseAttack(attack, [...rows.values()], this.field.clean, cascade, seconds)
           }
         }
@@ -106,13 +113,12 @@ class Evaluator {
     fallen: ReadonlySet<number>,
     rows: Map<number, AttackedSample>,
   ): Promise<void> {
-    const wanted = this.attackable()
     await runCampaign(this.field, {
       attack,
       perturbation,
       eps,
       place,
-      indices: this.field.options.cascade ? wanted.filter((i) => !fallen.has(i)) : wanted,
+      indices: this.attackable(fallen),
       onSample: (row, adversarial) => {
         rows.set(row.index, row)
         if (adversarial)
@@ -122,7 +128,11 @@ class Evaluator {
   }
 
   /** An attack that looks for the smallest perturbation runs once; radii are then compared with what it found. */
-  private async minimum(perturbation: Perturbation, attack: ConfiguredAttack) {
+  private async minimum(
+    perturbation: Perturbation,
+    attack: ConfiguredAttack,
+    fallen: ReadonlySet<number>,
+  ): Promise<Minimum> {
     const rows = new Map<number, AttackedSample>()
     const name = uniqueName(attack.name, this.minimumNorm)
     const place = `${perturbation.name}:minimum:${name}`
@@ -133,7 +143,7 @@ class Evaluator {
         perturbation,
         eps: UNLIMITED,
         place,
-        indices: this.attackable(),
+        indices: this.attackable(fallen),
         onSample: (row, adversarial) => {
           rows.set(row.index, row)
           if (adversarial)
@@ -150,12 +160,16 @@ class Evaluator {
     return { rows, seconds: (performance.now() - began) / 1000 }
   }
 
-  /** Untargeted attacks start from what is right; targeted ones from everything that is not the target. */
-  private attackable(): number[] {
+  /**
+   * Untargeted attacks start from what is right; targeted ones from everything that is not the target. In a cascade, from
+   * what is left of that.
+   */
+  private attackable(fallen: ReadonlySet<number>): number[] {
     const { clean, options, criterion, model } = this.field
+    const left = (i: number) => !options.cascade || !fallen.has(i)
     const wanted = (sample: CleanSample, i: number) =>
       criterion.targeted ? sample.label !== targetOf(sample, i, options, criterion, model) : isRight(sample)
-    return clean.flatMap((sample, i) => (wanted(sample, i) ? [i] : []))
+    return clean.flatMap((sample, i) => (wanted(sample, i) && left(i) ? [i] : []))
   }
 
   /** Keeps the first few adversarials of every campaign for the gallery. */
@@ -229,6 +243,15 @@ class Evaluator {
     return { index, source: this.field.data.sources?.[index], label, predicted, confidence, attacks }
   }
 }
+
+/** What a search for the smallest perturbations found. */
+interface Minimum {
+  readonly rows: ReadonlyMap<number, AttackedSample>
+  readonly seconds: number
+}
+
+const without = (rows: ReadonlyMap<number, AttackedSample>, fallen: ReadonlySet<number>) =>
+  new Map([...rows].filter(([i]) => !fallen.has(i)))
 
 const isMinimum = (attack: ConfiguredAttack) => attack.definition.kind === 'minimum-norm'
 
