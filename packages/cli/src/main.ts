@@ -1,14 +1,19 @@
 /** The `saddle` command. */
 import { Command, CommanderError } from 'commander'
-import { attackCommand } from './commands/attack.ts'
-import { attacksCommand } from './commands/attacks.ts'
-import { dataCommand } from './commands/data.ts'
-import { evaluateCommand } from './commands/evaluate.ts'
-import { gradCommand } from './commands/grad.ts'
-import { inspectCommand } from './commands/inspect.ts'
 import { isInputError, UsageError } from './errors.ts'
 import { GateFailed, Interrupted } from './outcome.ts'
 import { versions } from './versions.ts'
+
+/** Loaded when they are called: each brings its own heavy modules. */
+const commands: Record<string, () => Promise<(program: Command) => void>> = {
+  evaluate: async () => (await import('./commands/evaluate.ts')).evaluateCommand,
+  attack: async () => (await import('./commands/attack.ts')).attackCommand,
+  attacks: async () => (await import('./commands/attacks.ts')).attacksCommand,
+  inspect: async () => (await import('./commands/inspect.ts')).inspectCommand,
+  grad: async () => (await import('./commands/grad.ts')).gradCommand,
+  falsify: async () => (await import('./commands/falsify.ts')).falsifyCommand,
+  data: async () => (await import('./commands/data.ts')).dataCommand,
+}
 
 const program = new Command('saddle')
   .description('Attack, defend, explain and measure neural networks given as ONNX files.')
@@ -17,12 +22,9 @@ const program = new Command('saddle')
   .exitOverride()
   .configureHelp({ sortOptions: false })
 
-evaluateCommand(program)
-attackCommand(program)
-attacksCommand(program)
-inspectCommand(program)
-gradCommand(program)
-dataCommand(program)
+const called = Object.hasOwn(commands, process.argv[2] ?? '') ? [process.argv[2]!] : Object.keys(commands)
+const wanted = await Promise.all(called.map((name) => commands[name]!()))
+for (const register of wanted) register(program)
 for (const command of program.commands) command.exitOverride()
 
 const say = (text: string) => process.stderr.write(`${text}\n`)
