@@ -67,7 +67,11 @@ async function goOn(program: Command, folder: string, { json, quiet, debug }: Fl
 }
 
 /** What `--demo` stands for where nothing else is said. */
-const DEMO = { eps: [2 / 255, 4 / 255, 8 / 255], attack: ['fgsm', 'pgd:steps=20'], data: 'signs' } as const
+const DEMO = {
+  eps: [2 / 255, 4 / 255, 8 / 255, 16 / 255],
+  attack: ['fgsm', 'pgd:steps=20'],
+  data: 'signs',
+} as const
 
 async function run(given: readonly string[], asked: Flags): Promise<void> {
   const flags: Flags = asked.demo ? { ...asked, ...demoFlags(asked) } : asked
