@@ -1,7 +1,6 @@
 /** DeepFool: the shortest steps over linearised boundaries until the class changes. Moosavi-Dezfooli, Fawzi, Frossard 2016, Algorithm 2. */
 import { z } from 'zod'
 import { deepfoolOptions, deepfoolStart, deepfoolStep } from '../optimisers/deepfool-step.ts'
-import { HYPERPLANE_NORMS } from '../optimisers/hyperplane.ts'
 import { attack } from './attack.ts'
 
 export const deepfool = attack({
@@ -10,7 +9,7 @@ export const deepfool = attack({
   access: 'gradient',
   kind: 'minimum-norm',
   optimiser: 'steps over the nearest linearised boundary',
-  norms: HYPERPLANE_NORMS,
+  norms: ['linf', 'l2'],
   options: z.object(deepfoolOptions),
   steps: (o) => o.steps,
   start: deepfoolStart,

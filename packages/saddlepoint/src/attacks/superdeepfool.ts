@@ -25,7 +25,7 @@ export const superdeepfool = attack({
       // A projected point that is still beyond the boundary ends it.
       wanted = and(success, less(state['projected']!.add(state['crossed']!), 0.5))
       const along = sampleSum(p.mul(normal)).div(maximum(sampleSum(normal.square()), 1e-20))
-      return { total: normal.mul(like(along.div(1 + o.overshoot), p)), wanted }
+      return { p: normal.mul(like(along, p)), wanted }
     })
     return { ...next, projected: where(wanted, 1, scope.eps.mul(0)) }
   },

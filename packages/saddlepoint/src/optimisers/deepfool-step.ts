@@ -1,5 +1,16 @@
 /** DeepFool's iteration, from the clean side over the nearest linearised boundary. Moosavi-Dezfooli et al. 2016, Algorithm 2. */
-import { and, equal, greaterOrEqual, less, not, or, where, type Tensor } from '@saddlepoint/autodiff'
+import {
+  abs,
+  and,
+  equal,
+  greaterOrEqual,
+  less,
+  maximum,
+  not,
+  or,
+  where,
+  type Tensor,
+} from '@saddlepoint/autodiff'
 import { z } from 'zod'
 import type { AttackScope, AttackState } from '../attacks/attack.ts'
 import { like, withinBounds } from '../perturbations/norms.ts'
@@ -14,7 +25,11 @@ export const deepfoolOptions = {
     .min(1)
     .default(50)
     .describe('most iterations; what is left over shrinks the result'),
-  overshoot: z.number().min(0).default(0.02).describe('how far beyond the boundary it steps'),
+  overshoot: z
+    .number()
+    .min(0)
+    .default(0.02)
+    .describe('how far beyond the boundary it steps, as a part of the whole perturbation'),
   competitors: z
     .number()
     .int()
@@ -29,12 +44,17 @@ export interface DeepfoolOptions {
   readonly competitors: number
 }
 
+/**
+ * The paper's step takes no heed of the sample's bounds and is cut at them afterwards: the shorter steps that result follow
+ * a curved boundary better than the exact ones of FAB.
+ */
+const UNBOUNDED = [-1e30, 1e30] as const
 /** After so many iterations without success it begins elsewhere. */
-const PATIENCE = 15
+const PATIENCE = 30
 
 export function deepfoolStart({ ball, eps }: AttackScope): AttackState {
   const none = eps.mul(0)
-  return { p: ball.zero(), total: ball.zero(), low: none, crossed: none }
+  return { p: ball.zero(), low: none, crossed: none }
 }
 
 /**
@@ -46,7 +66,7 @@ export function deepfoolStep(
   scope: AttackScope,
   state: AttackState,
   o: DeepfoolOptions,
-  refine?: (plane: Hyperplane, success: Tensor) => { total: Tensor; wanted: Tensor },
+  refine?: (plane: Hyperplane, success: Tensor) => { p: Tensor; wanted: Tensor },
 ): AttackState {
   const { ball, norm, step } = scope
   const { p } = state
@@ -54,13 +74,18 @@ export function deepfoolStep(
   const success = scope.succeeds(logits)
   const plane = nearestBoundary(scope, logits, p, o.competitors)
 
-  const delta = stepOnto(norm, plane.normal, plane.gap, p, ball)
+  // Always outwards, at a tie too.
+  const gap = maximum(abs(plane.gap), 1e-12).neg()
+  const delta = stepOnto(norm, plane.normal, gap, p, { ...ball, bounds: UNBOUNDED })
+  const reach = ball
+    .size(p.add(delta))
+    .mul(o.overshoot)
+    .div(maximum(ball.size(delta), 1e-20))
   const noise = randomPoint(scope, scope.random.uniform(scope.x.shape.slice(1)))
   const stuck = or(vanished(plane), equal(remainder(step, PATIENCE), PATIENCE - 1))
-  const onward = where(like(stuck, p), noise, state['total']!.add(delta))
+  const onward = where(like(stuck, p), noise, p.add(delta.mul(like(reach.add(1), p))))
   const refined = refine?.(plane, success)
-  const total = refined ? where(like(refined.wanted, p), refined.total, onward) : onward
-  const ahead = withinBounds(total.mul(1 + o.overshoot), ball)
+  const ahead = withinBounds(refined ? where(like(refined.wanted, p), refined.p, onward) : onward, ball)
 
   const returning = greaterOrEqual(state['crossed']!, 0.5)
   const crossed = refined ? and(success, not(refined.wanted)) : success
@@ -71,7 +96,6 @@ export function deepfoolStep(
   const low = where(returning, raised(state['low']!, success), state['low']!)
   return {
     p: where(like(back, p), middleOf(best, low), ahead),
-    total,
     low,
     crossed: back.cast('float32'),
   }
