@@ -4,15 +4,15 @@ import type { Population, Walker } from './population.ts'
 import type { Specification } from './vnnlib.ts'
 import { float32Bounds } from './witness.ts'
 
-/** A step of a population should take about this long, so that time is shared out in small pieces. */
-const STEP_MS = 60
+/** A step should take about this long: the last steps of a round find most, and many points at a time delay them. */
+const STEP_MS = 12
 const MOST_WALKERS = 256
 
 /** Numbers of steps: a first look, a second one, and then the length at which APGD is usually run. */
 const STEPS = [20, 40, 100, 100, 300]
 
 /** Of the soft maximum over constraints, in turns; measured: far from hard finds most, by far. */
-const SHARPNESS = [20, 30, 60, 1e4]
+const SHARPNESS = [20, 30, 20, 30, 20, 60, 1e4]
 
 type Bounds = ReturnType<typeof float32Bounds>
 
@@ -92,8 +92,10 @@ export class Plan {
     const lean = Float32Array.from({ length: this.outputs }, () => random.uniform(-1, 1))
     const uniform = () => box.low.map((v, i) => within(box, i, v + width(i) * random.uniform()))
     const corner = (share: number) => box.low.map((v, i) => (random.uniform() < share ? box.high[i]! : v))
-    switch (visit % 5) {
+    switch (visit % 6) {
       case 0:
+        return { x: centre(box), stepSize: random.uniform(0.1, 2) }
+      case 5:
         return { x: uniform(), lean, stepSize: 0.5 }
       case 1: {
         const near = this.closest[disjunct]
@@ -127,3 +129,5 @@ export class Plan {
 }
 
 const within = ({ low, high }: Bounds, i: number, v: number) => Math.min(Math.max(v, low[i]!), high[i]!)
+
+const centre = (box: Bounds) => box.low.map((v, i) => within(box, i, v / 2 + box.high[i]! / 2))
