@@ -76,18 +76,22 @@ const shapes: [number, number][] = [
   [10, 100],
   [100, 784],
 ]
-const table: [string, Norm][] = [
+/** The last number is allowed where the attack's step shrinks too fast to settle closer, as published. */
+const table: [string, Norm, number?][] = [
   ['ddn', 'l2'],
   ['fmn', 'l2'],
   ['fmn', 'linf'],
   ['fmn:steps=1000', 'l1'],
   ['fmn', 'l0'],
   ['sigma-zero:steps=300', 'l0'],
+  ['pdpgd', 'l2', 1.05],
+  ['pdpgd', 'linf'],
+  ['pdpgd', 'l1', 1.25],
 ]
 
-describe.each(table)('%s in %s', (text, norm) => {
-  test.each(shapes)('%i classes, %i inputs: within 1.02 of the optimum', async (classes, features) => {
-    expect(await worstRatio(text, norm, classes, features)).toBeLessThan(1.02)
+describe.each(table)('%s in %s', (text, norm, limit = 1.02) => {
+  test.each(shapes)(`%i classes, %i inputs: within ${limit} of the optimum`, async (classes, features) => {
+    expect(await worstRatio(text, norm, classes, features)).toBeLessThan(limit)
   })
 })
 

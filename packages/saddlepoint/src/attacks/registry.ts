@@ -4,18 +4,20 @@ import { AttackOptionError, optionsOf } from './attack.ts'
 import { apgdCe, apgdDlr } from './apgd.ts'
 import { apgdT } from './apgd-t.ts'
 import { bim } from './bim.ts'
+import { cw } from './cw.ts'
 import { superdeepfool } from './superdeepfool.ts'
 import { deepfool } from './deepfool.ts'
-import { fabT } from './fab-t.ts'
 import { fab } from './fab.ts'
+import { fabT } from './fab-t.ts'
+import { ddn } from './ddn.ts'
 import { fgsm } from './fgsm.ts'
+import { fmn } from './fmn.ts'
 import { mim } from './mim.ts'
 import { nim } from './nim.ts'
+import { pdpgd } from './pdpgd.ts'
 import { pgd } from './pgd.ts'
-import { square } from './square.ts'
-import { ddn } from './ddn.ts'
-import { fmn } from './fmn.ts'
 import { sigmaZero } from './sigma-zero.ts'
+import { square } from './square.ts'
 import { parseFraction } from '../model/conventions.ts'
 
 type Factory = ((options?: never) => ConfiguredAttack) & { readonly definition: unknown }
@@ -30,13 +32,12 @@ const factories = [
   apgdDlr,
   apgdT,
   square,
-  fab,
-  fabT,
-  deepfool,
-  superdeepfool,
   ddn,
   fmn,
   sigmaZero,
+  pdpgd,
+  fab,
+  fabT, deepfool, superdeepfool, cw,
 ] as unknown as readonly Factory[]
 
 export const attacks: ReadonlyMap<string, (options?: object) => ConfiguredAttack> = new Map(
@@ -62,6 +63,9 @@ export const presets: Readonly<Record<string, Preset>> = {
   quick: { attacks: ['fgsm', 'pgd:steps=20'] },
   standard,
   auto: standard,
+  // Linf, L2 and L1; 1,900 gradients of a sample of ten classes. FAB and PDPGD are near where a robust model's gradients are
+  // blocked, FMN where they are not.
+  'minimum-norm': { attacks: ['fab', 'fmn:steps=500', 'pdpgd:steps=500'] },
 }
 
 /** Other names for options that users bring along from other toolkits. */

@@ -47,10 +47,16 @@ export function farStart(scope: AttackScope): void {
  *
  * @param found whether the walk has succeeded so far, bool [N]
  */
-export function farRestart(scope: AttackScope, state: AttackState, steps: number, found: Tensor) {
+export function farRestart(
+  scope: AttackScope,
+  state: AttackState,
+  steps: number,
+  found: Tensor,
+  share = 0.25,
+) {
   const now = and(
-    greater(scope.step, Math.floor(steps / 4) - 0.5),
-    less(scope.step, Math.floor(steps / 4) + 0.5),
+    greater(scope.step, Math.floor(steps * share) - 0.5),
+    less(scope.step, Math.floor(steps * share) + 0.5),
   )
   const far = state['best.size']!
   const jumps = and(now, and(not(found), less(far, roomOf(scope).mul(1.01))))
