@@ -115,5 +115,6 @@ function summary({ witness, gradients, margins }: Falsification, { disjuncts }: 
   if (witness)
     return `disjunct ${witness.disjunct + 1} of ${disjuncts.length} holds on the untouched model with margin ${(-witness.margin).toPrecision(3)} (${time})`
   const least = margins.reduce((a, b) => Math.min(a, b), Infinity)
+  if (!gradients) return `nothing found (${time}): the time was over before the search could begin`
   return `nothing found (${time}); the closest point misses by ${least.toPrecision(3)}`
 }
