@@ -40,14 +40,8 @@ export { square } from './attacks/square.ts'
 export { ddn } from './attacks/ddn.ts'
 export { fmn } from './attacks/fmn.ts'
 export { sigmaZero } from './attacks/sigma-zero.ts'
-export {
-  attacks,
-  definitions,
-  isCascade,
-  parseAttack,
-  presets,
-  type Preset,
-} from './attacks/registry.ts'
+export { pdpgd } from './attacks/pdpgd.ts'
+export { attacks, definitions, isCascade, parseAttack, presets, type Preset } from './attacks/registry.ts'
 export { evaluate, type Evaluation } from './evaluate/evaluate.ts'
 export type { EvaluationData, EvaluateOptions, Progress, Store, StoredBatch } from './evaluate/options.ts'
 export { Verifier, type Verified } from './evaluate/verify.ts'

@@ -4,7 +4,6 @@ import { AttackOptionError, optionsOf } from './attack.ts'
 import { apgdCe, apgdDlr } from './apgd.ts'
 import { apgdT } from './apgd-t.ts'
 import { bim } from './bim.ts'
-import { cw } from './cw.ts'
 import { superdeepfool } from './superdeepfool.ts'
 import { deepfool } from './deepfool.ts'
 import { fab } from './fab.ts'
@@ -37,7 +36,9 @@ const factories = [
   sigmaZero,
   pdpgd,
   fab,
-  fabT, deepfool, superdeepfool, cw,
+  fabT,
+  deepfool,
+  superdeepfool,
 ] as unknown as readonly Factory[]
 
 export const attacks: ReadonlyMap<string, (options?: object) => ConfiguredAttack> = new Map(
