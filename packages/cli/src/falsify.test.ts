@@ -71,11 +71,11 @@ describe('verdicts', () => {
       at('net.onnx'),
       at('never.vnnlib'),
       '--timeout',
-      '2',
+      '6',
     ])
     expect([code, stdout]).toEqual([0, 'unknown\n'])
     expect(stderr).toContain('the closest point misses by')
-    expect(performance.now() - from).toBeLessThan(15_000)
+    expect(performance.now() - from).toBeLessThan(20_000)
   })
   test('--json', async () => {
     const args = ['falsify', at('net.onnx'), at('sat.vnnlib'), '--quiet']
