@@ -4,6 +4,7 @@ import { AttackOptionError, optionsOf } from './attack.ts'
 import { apgdCe, apgdDlr } from './apgd.ts'
 import { apgdT } from './apgd-t.ts'
 import { bim } from './bim.ts'
+import { cw } from './cw.ts'
 import { superdeepfool } from './superdeepfool.ts'
 import { deepfool } from './deepfool.ts'
 import { fab } from './fab.ts'
@@ -39,6 +40,7 @@ const factories = [
   fabT,
   deepfool,
   superdeepfool,
+  cw,
 ] as unknown as readonly Factory[]
 
 export const attacks: ReadonlyMap<string, (options?: object) => ConfiguredAttack> = new Map(

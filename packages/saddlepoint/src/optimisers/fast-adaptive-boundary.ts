@@ -27,7 +27,7 @@ const SEARCH_STEPS = 3
 /** The final search looks no nearer than this: the last step overshot the boundary by a small part of its length. */
 const SEARCH_FROM = 0.9
 /** After so many iterations without any success the search begins elsewhere. */
-const PATIENCE = 20
+const PATIENCE = 10
 export function fabStart({ ball, eps }: AttackScope): AttackState {
   return { p: ball.zero(), low: eps.mul(0).add(SEARCH_FROM) }
 }
