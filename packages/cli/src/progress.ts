@@ -58,10 +58,11 @@ function describe(title: string, { stage, done, total, standing }: Progress): st
   return `${[title, readable(stage)].filter(Boolean).join(' ')} ${done}/${total}${still}`
 }
 
-/** `linf:0.0313…:pgd` as a person says it. */
+/** `linf:0.0313…:pgd` or `l2:minimum:ddn` as a person says it. */
 function readable(stage: string): string {
   const [norm, eps, attack] = stage.split(':')
   if (attack === undefined) return stage
+  if (eps === 'minimum') return `${attack} ${norm}`
   const value = Number(eps)
   const of255 = value * 255
   const shown =
