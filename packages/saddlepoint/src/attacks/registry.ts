@@ -59,7 +59,7 @@ export interface Preset {
   readonly cascade?: boolean
 }
 
-/** AutoAttack's standard version, Croce & Hein 2020, section 5: the defaults of these attacks are its settings. */
+/** After AutoAttack's standard version in Linf and L2, Croce & Hein 2020, section 5; its settings for L1 are others. */
 const standard: Preset = { attacks: ['apgd-ce', 'apgd-t', 'fab-t', 'square'], cascade: true }
 
 export const presets: Readonly<Record<string, Preset>> = {
