@@ -11,8 +11,10 @@ import { apgdT } from './apgd-t.ts'
 import { bim } from './bim.ts'
 import { prepare } from './driver.ts'
 import { fgsm } from './fgsm.ts'
+import { fw } from './fw.ts'
 import { mim } from './mim.ts'
 import { nim } from './nim.ts'
+import { gaussianNoise, uniformNoise } from './noise.ts'
 import { pgd } from './pgd.ts'
 
 const SAMPLES = 16
@@ -70,6 +72,7 @@ const attacks: [string, ConfiguredAttack][] = [
   ['apgd-ce', apgdCe()],
   ['apgd-dlr', apgdDlr()],
   ['apgd-t', apgdT()],
+  ['fw', fw()],
 ]
 
 describe.each(['linf', 'l2'] as const)('%s', (norm) => {
@@ -108,6 +111,22 @@ test('l1: apgd takes sparse steps', async () => {
   for (const attack of [apgdCe(), apgdDlr(), apgdT()]) {
     expect(await successAt(attack, 'l1', 2, 50, 1.02)).toBe(1)
     expect(await successAt(attack, 'l1', 2, 50, 0.98)).toBe(0)
+  }
+})
+
+test('l1: Frank–Wolfe goes to the vertex of the steepest value', async () => {
+  expect(await successAt(fw(), 'l1', 2, 50, 1.02)).toBe(1)
+  expect(await successAt(fw(), 'l1', 2, 50, 0.98)).toBe(0)
+})
+
+// In two dimensions a hundred draws find most directions; none may leave the ball.
+test.each([
+  ['gaussian-noise', gaussianNoise()],
+  ['uniform-noise', uniformNoise()],
+] as const)('%s', async (_, attack) => {
+  for (const norm of ['linf', 'l2', 'l1'] as const) {
+    expect(await successAt(attack, norm, 2, 2, 1.5)).toBe(1)
+    expect(await successAt(attack, norm, 2, 2, 0.98)).toBe(0)
   }
 })
 

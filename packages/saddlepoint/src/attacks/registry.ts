@@ -12,6 +12,8 @@ import { fabT } from './fab-t.ts'
 import { ddn } from './ddn.ts'
 import { fgsm } from './fgsm.ts'
 import { fmn } from './fmn.ts'
+import { fw } from './fw.ts'
+import { gaussianNoise, uniformNoise } from './noise.ts'
 import { mim } from './mim.ts'
 import { nim } from './nim.ts'
 import { pdpgd } from './pdpgd.ts'
@@ -31,7 +33,10 @@ const factories = [
   apgdCe,
   apgdDlr,
   apgdT,
+  fw,
   square,
+  gaussianNoise,
+  uniformNoise,
   ddn,
   fmn,
   sigmaZero,
