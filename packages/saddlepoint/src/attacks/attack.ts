@@ -155,6 +155,9 @@ export interface AttackSetting {
   readonly engine: Engine
 }
 
+/** A radius that no sample reaches. */
+export const UNLIMITED = 1e9
+
 /** Samples to attack together. */
 export interface AttackBatch {
   /** [n, …] in the model's bounds. */
@@ -162,7 +165,10 @@ export interface AttackBatch {
   /** Index of the true output of each sample. */
   readonly labels: ArrayLike<number>
   readonly targets?: ArrayLike<number>
-  /** Radius of each sample. */
+  /**
+   * Radius of each sample. A search for the smallest perturbation is done with a sample once it has found one that fits;
+   * `UNLIMITED` lets it go on to its end.
+   */
   readonly eps: ArrayLike<number>
   /** Index of each sample in its data set: random numbers depend on it. */
   readonly samples: readonly number[]

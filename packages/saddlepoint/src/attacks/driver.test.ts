@@ -6,8 +6,9 @@ import { linearModel, type LinearModel } from '../linear-model.test.support.ts'
 import { losses } from '../losses/index.ts'
 import { linf } from '../perturbations/index.ts'
 import type { ConfiguredAttack } from './attack.ts'
-import { AttackOptionError } from './attack.ts'
+import { AttackOptionError, UNLIMITED } from './attack.ts'
 import { prepare } from './driver.ts'
+import { fabT } from './fab-t.ts'
 import { pgd } from './pgd.ts'
 import { isCascade, parseAttack } from './registry.ts'
 
@@ -78,6 +79,27 @@ describe('costs', () => {
     const { forwards } = await prepared.run(everything(1e-6))
     expect(Math.max(...forwards)).toBe(6)
   })
+})
+
+test('a search for the smallest perturbation is done with a sample at the radius it is given', async () => {
+  const prepared = await ready(fabT({ steps: 20, targetClasses: 2 }))
+  const batch = everything(UNLIMITED)
+  const whole = await prepared.run(batch)
+  const eps = batch.samples.map((i) => setting.optimum(i, 'linf') * (i % 2 ? 1.5 : 0.9))
+  const early = await prepared.run({ ...batch, eps })
+  await prepared.release()
+  for (const i of batch.samples) {
+    const size = linf.measure(
+      Float64Array.from({ length: 30 }, (_, j) => {
+        const at = 30 * i + j
+        return Number(early.adversarials.data[at]) - Number(setting.x.data[at])
+      }),
+    )
+    if (size <= eps[i]!) expect(early.forwards[i]).toBeLessThan(whole.forwards[i]!)
+    else expect(early.forwards[i]).toBe(whole.forwards[i])
+    if (i % 2 === 0) expect(early.forwards[i]).toBe(whole.forwards[i])
+  }
+  expect(early.forwards.filter((n, i) => n < whole.forwards[i]!).length).toBeGreaterThan(20)
 })
 
 test('an abort ends it between steps', async () => {

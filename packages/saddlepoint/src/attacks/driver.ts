@@ -60,9 +60,13 @@ class TracedAttack implements PreparedAttack {
   }
 
   async run(batch: AttackBatch, control: AttackControl = {}): Promise<AttackOutcome> {
-    const run = new Run(batch, control)
+    const run = new Run(batch, control, this.minimum)
     for (let round = 0; round < this.rounds && run.standing.length; round++) await this.round(run, round)
     return run.outcome()
+  }
+
+  private get minimum(): boolean {
+    return this.attack.definition.kind === 'minimum-norm'
   }
 
   private get rounds(): number {
@@ -74,7 +78,7 @@ class TracedAttack implements PreparedAttack {
 
   private async round(run: Run, round: number): Promise<void> {
     const { definition, options } = this.attack
-    const everyIterate = definition.kind === 'fixed-eps' && options.iterates === 'every'
+    const everyIterate = options.iterates === 'every'
     const place = (step: number) => run.place(round * ROUND_STRIDE + step)
     const shared = { round: float32([], [round]) }
     if (!run.affords(this.passes.start)) return
@@ -91,8 +95,13 @@ class TracedAttack implements PreparedAttack {
       const { success, hit, ...results } = await program.run(feeds, place(i + 1))
       run.count(passes)
       const next = asState(results)
-      const done = everyIterate && success ? run.successes(success) : []
-      if (done.length) await this.settle(run, hit ? { ...state, 'state.p': hit } : state, done)
+      const found = this.minimum ? next : hit ? { ...state, 'state.p': hit } : state
+      const done = this.minimum
+        ? run.reached(next['state.best.size']!)
+        : everyIterate && success
+          ? run.successes(success)
+          : []
+      if (done.length) await this.settle(run, found, done)
       state = done.length ? run.drop(next, done) : next
       run.report(round * (steps + extra) + i + 1)
     }
@@ -110,11 +119,7 @@ class TracedAttack implements PreparedAttack {
     })
     run.countAt(positions, 1)
     run.keep(positions, success!, adversarial!, size!)
-    if (done || this.attack.definition.kind === 'minimum-norm') return
-    run.drop(
-      {},
-      positions.filter((_, i) => success!.data[i]),
-    )
+    if (!done) run.drop({}, this.minimum ? run.reached(size!) : run.successes(success!))
   }
 
   async release(): Promise<void> {

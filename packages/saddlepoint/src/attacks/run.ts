@@ -1,6 +1,6 @@
 /** The samples of one batch on their way through an attack: who still stands, what was found, what it cost. */
 import { float32, int64, sizeOf, takeRows, type NDArray } from '@saddlepoint/autodiff'
-import type { AttackBatch, AttackControl, AttackOutcome } from './attack.ts'
+import { UNLIMITED, type AttackBatch, type AttackControl, type AttackOutcome } from './attack.ts'
 import type { Passes } from './tracer.ts'
 
 export class Run {
@@ -16,7 +16,8 @@ export class Run {
   private readonly began = performance.now()
   private current: Record<string, NDArray>
 
-  constructor(batch: AttackBatch, control: AttackControl) {
+  /** @param minimum whether the smallest perturbation is looked for: its graphs then know of no radius */
+  constructor(batch: AttackBatch, control: AttackControl, minimum: boolean) {
     const n = batch.samples.length
     this.batch = batch
     this.control = control
@@ -30,7 +31,7 @@ export class Run {
       x: batch.x,
       labels: int64([n], batch.labels),
       targets: int64([n], batch.targets ?? batch.labels),
-      eps: float32([n], batch.eps),
+      eps: float32([n], minimum ? Array.from(batch.eps, () => UNLIMITED) : batch.eps),
     }
   }
 
@@ -64,6 +65,12 @@ export class Run {
   /** Positions among the standing whose flag is set. */
   successes(flags: NDArray): number[] {
     return this.standing.map((_, i) => i).filter((i) => flags.data[i])
+  }
+
+  /** Positions among the standing for which something was found that is as small as was asked for. */
+  reached(sizes: NDArray): number[] {
+    const asked = this.standing.map((i) => this.batch.eps[i]!)
+    return asked.flatMap((eps, i) => (eps < UNLIMITED && Number(sizes.data[i]) <= eps ? [i] : []))
   }
 
   /** Stores the perturbed samples at the given positions, if they succeed with a smaller size than before, or nothing did. */

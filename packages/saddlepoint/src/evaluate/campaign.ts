@@ -1,6 +1,6 @@
 /** One attack against many samples: in chunks, several at a time, every claim verified, finished chunks kept. */
 import { takeRows, type NDArray } from '@saddlepoint/autodiff'
-import type { ConfiguredAttack, PreparedAttack } from '../attacks/attack.ts'
+import { UNLIMITED, type ConfiguredAttack, type PreparedAttack } from '../attacks/attack.ts'
 import { prepare } from '../attacks/driver.ts'
 import type { Criterion } from '../criteria/criterion.ts'
 import { losses } from '../losses/index.ts'
@@ -10,9 +10,6 @@ import { targetOf, type CleanSample } from './clean.ts'
 import { chunked, concurrently } from './lanes.ts'
 import type { AttackedSample, EvaluateOptions, EvaluationData, StoredBatch } from './options.ts'
 import { Verifier } from './verify.ts'
-
-/** A radius that no sample reaches: what attacks that look for the smallest perturbation are given. */
-export const UNLIMITED = 1e9
 
 /** What all attacks of one evaluation share. */
 export interface Field {
@@ -27,6 +24,7 @@ export interface Field {
 export interface CampaignPlan {
   readonly attack: ConfiguredAttack
   readonly perturbation: Perturbation
+  /** Radius; for a search for the smallest perturbation, the size at which it is done with a sample. */
   readonly eps: number
   /** Name of this campaign in the store and in progress reports. */
   readonly place: string
@@ -81,7 +79,7 @@ export async function runCampaign(field: Field, plan: CampaignPlan): Promise<voi
 
 async function attackChunk(
   { model, data, options, criterion, clean }: Field,
-  { eps }: CampaignPlan,
+  { attack, eps }: CampaignPlan,
   prepared: PreparedAttack,
   verifier: Verifier,
   chunk: readonly number[],
@@ -101,7 +99,7 @@ async function attackChunk(
     takeRows(outcome.adversarials, claimed),
     claimed.map((i) => labels[i]!),
     claimed.map((i) => targets[i]!),
-    eps,
+    attack.definition.kind === 'minimum-norm' ? UNLIMITED : eps,
   )
   const rows = chunk.map((index, i): AttackedSample => {
     const check = verified[claimed.indexOf(i)]

@@ -93,6 +93,9 @@ test('a search for the smallest perturbation waits for its turn in a cascade', a
     expect(second!.robustAccuracy).toBe(robustAccuracy)
     expect(second!.forwards).toBeLessThan(all.results[k]!.attacks['fab-t']!.forwards)
   }
+  // It stops at the radius, so its sizes are not the smallest: none are reported.
+  expect(all.minimumNorm).toHaveProperty('fab-t')
+  expect(cascade.minimumNorm).toEqual({})
 })
 
 test('a stored run is not computed again, and gives the same result', async () => {

@@ -1,9 +1,9 @@
 /** The main job: clean accuracy, attacks, the worst case of every sample, and what it all cost. */
-import type { ConfiguredAttack } from '../attacks/attack.ts'
+import { UNLIMITED, type ConfiguredAttack } from '../attacks/attack.ts'
 import { misclassified } from '../criteria/criterion.ts'
 import type { Classifier } from '../model/classifier.ts'
 import type { Perturbation } from '../perturbations/perturbation.ts'
-import { runCampaign, UNLIMITED, type Field } from './campaign.ts'
+import { runCampaign, type Field } from './campaign.ts'
 import { isRight, measureClean, targetOf, type CleanSample } from './clean.ts'
 import { choosePictures, type Found } from './gallery.ts'
 import type { AttackedSample, EvaluateOptions, EvaluationData } from './options.ts'
@@ -71,12 +71,13 @@ class Evaluator {
     // A smaller ball lies inside a larger one: what falls in it has fallen in all that come after.
     const fallen = new Set<number>()
     const smallest = new Map<ConfiguredAttack, Minimum>()
-    const search = async (attack: ConfiguredAttack) => {
-      const found = smallest.get(attack) ?? (await this.minimum(perturbation, attack, fallen))
+    const search = async (attack: ConfiguredAttack, enough?: { eps: number; place: string }) => {
+      const found = smallest.get(attack) ?? (await this.minimum(perturbation, attack, fallen, enough))
       smallest.set(attack, found)
       return found
     }
-    // In a cascade it waits for its turn at the first radius, when what has fallen by then can be left out.
+    // In a cascade it waits for its turn at the first radius, when what has fallen by then can be left out, and is done with
+    // a sample that falls there. For the larger radii the others have been searched to the end.
     if (!options.cascade || !options.eps.length)
       for (const attack of options.attacks.filter(isMinimum)) await search(attack)
     for (const eps of options.eps) {
@@ -85,7 +86,7 @@ class Evaluator {
         for (const attack of options.attacks) {
           const key = uniqueName(attack.name, summaries)
           const place = `${perturbation.name}:${eps}:${key}`
-          const before = isMinimum(attack) ? await search(attack) : undefined
+          const before = isMinimum(attack) ? await search(attack, { eps, place }) : undefined
           const left = before && options.cascade ? without(before.rows, fallen) : before?.rows
           const rows = left ? within(left, eps) : new Map<number, AttackedSample>()
           this.outcomes.set(place, rows)
@@ -127,21 +128,26 @@ class Evaluator {
     })
   }
 
-  /** An attack that looks for the smallest perturbation runs once; radii are then compared with what it found. */
+  /**
+   * An attack that looks for the smallest perturbation runs once; radii are then compared with what it found.
+   *
+   * @param enough a radius at which the search is done with a sample: what it finds then says nothing of the smallest
+   */
   private async minimum(
     perturbation: Perturbation,
     attack: ConfiguredAttack,
     fallen: ReadonlySet<number>,
+    enough?: { readonly eps: number; readonly place: string },
   ): Promise<Minimum> {
     const rows = new Map<number, AttackedSample>()
     const name = uniqueName(attack.name, this.minimumNorm)
-    const place = `${perturbation.name}:minimum:${name}`
+    const place = enough?.place ?? `${perturbation.name}:minimum:${name}`
     const began = performance.now()
     try {
       await runCampaign(this.field, {
         attack,
         perturbation,
-        eps: UNLIMITED,
+        eps: enough?.eps ?? UNLIMITED,
         place,
         indices: this.attackable(fallen),
         onSample: (row, adversarial) => {
@@ -155,7 +161,8 @@ class Evaluator {
         },
       })
     } finally {
-      this.minimumNorm[name] = summariseMinimum(perturbation.name, [...rows.values()], this.field.clean)
+      if (!enough)
+        this.minimumNorm[name] = summariseMinimum(perturbation.name, [...rows.values()], this.field.clean)
     }
     return { rows, seconds: (performance.now() - began) / 1000 }
   }
