@@ -1,5 +1,8 @@
 /** Attack, defend, explain and measure neural networks given as ONNX files. */
 export { classifier, Classifier, ClassifierError, type ClassifierOptions } from './model/classifier.ts'
+export { blackBox, BlackBox, QueryBudgetError, type Ask, type BlackBoxOptions } from './model/black-box.ts'
+export type { Access, Target } from './model/target.ts'
+export * from './gradients/index.ts'
 export { conventionsSchema, parseFraction, type Conventions } from './model/conventions.ts'
 export * from './losses/index.ts'
 export * from './perturbations/index.ts'

@@ -3,9 +3,10 @@ import type { Engine, NDArray, Tensor } from '@saddlepoint/autodiff'
 import { z } from 'zod'
 import type { Criterion } from '../criteria/criterion.ts'
 import type { Loss } from '../losses/loss.ts'
-import type { Classifier } from '../model/classifier.ts'
+import type { Access, Target } from '../model/target.ts'
 import { fraction } from '../model/conventions.ts'
 import type { Ball, Perturbation } from '../perturbations/perturbation.ts'
+import type { Climb, Slope } from '../gradients/gradient.ts'
 import type { RandomSource } from './random-source.ts'
 
 /** Per-sample tensors that one step hands to the next; `p` is the perturbation that is evaluated. */
@@ -35,13 +36,20 @@ export interface AttackScope {
   readonly classes: number
   /** Scores of the perturbed samples [N, K]; costs one forward pass per sample. */
   evaluate(p: Tensor): Tensor
-  /** The chosen loss, [N], to be climbed; towards other targets than the user's where given. */
+  /** Scores of n perturbed samples each: p [N, n, …] → [N, n, K]; costs n forward passes per sample. */
+  evaluateMany(p: Tensor): Tensor
+  /** The chosen loss, [N] ([N, n] of scores [N, n, K]), to be climbed; towards other targets than the user's where given. */
   loss(logits: Tensor, targets?: Tensor): Tensor
-  /** Whether the criterion is met, bool [N]. */
+  /** Whether the criterion is met, bool [N], or [N, n] of scores [N, n, K]. */
   succeeds(logits: Tensor): Tensor
   /** Gradient of the sum of a value with respect to p; costs a backward pass per sample. */
   derivative(value: Tensor, p: Tensor): Tensor
-  /** Gradient of the loss at p, in the shape of p; costs a forward and a backward pass per sample. */
+  /**
+   * Scores at p, what is climbed there (the loss if not given) and its gradient, by the chosen member of the gradient axis: the
+   * exact one costs a forward and a backward pass per sample.
+   */
+  slope(p: Tensor, climb?: Climb): Slope
+  /** The gradient of `slope`, of the loss. */
   ascend(p: Tensor): Tensor
 }
 
@@ -50,7 +58,7 @@ export interface AttackDefinition<Options extends z.ZodObject = z.ZodObject> {
   /** Paper, and equation or algorithm number. */
   readonly reference: string
   /** What it needs of the model. */
-  readonly access: 'gradient' | 'scores' | 'labels'
+  readonly access: Access
   /** Whether it stays within a given eps, or looks for the smallest one. */
   readonly kind: 'fixed-eps' | 'minimum-norm'
   /** Its place on the axes, in a few words. */
@@ -86,6 +94,17 @@ export const sharedOptions = z.object({
     .enum(['every', 'last'])
     .default('every')
     .describe('whether a success at any iterate counts, or only at the last one'),
+  gradient: z
+    .string()
+    .default('exact')
+    .describe('how gradients are come by: exact, or estimated from scores alone by nes, spsa or sphere'),
+  samples: z
+    .number()
+    .int()
+    .min(2)
+    .default(100)
+    .describe('forward passes of one estimated gradient, apart from the one at the point itself'),
+  sigma: fraction.default(0.001).describe('how far the probes of an estimated gradient lie from the point'),
 })
 export type SharedOptions = z.output<typeof sharedOptions>
 
@@ -148,7 +167,7 @@ export interface PreparedAttack {
 }
 
 export interface AttackSetting {
-  readonly model: Classifier
+  readonly model: Target
   readonly perturbation: Perturbation
   readonly criterion: Criterion
   readonly loss: Loss

@@ -2,7 +2,9 @@
  * The one loop that all traced attacks share: batching, dropping finished samples, restarts, budgets, abort, seeds and the
  * count of passes. What an attack adds is its start and its step.
  */
-import { float32, takeRows, type NDArray } from '@saddlepoint/autodiff'
+import { float32, sizeOf, takeRows, type NDArray } from '@saddlepoint/autodiff'
+import { gradientRules } from '../gradients/index.ts'
+import { suffices } from '../model/target.ts'
 import { AttackOptionError } from './attack.ts'
 import type {
   AttackBatch,
@@ -13,15 +15,25 @@ import type {
   PreparedAttack,
 } from './attack.ts'
 import type { TracedProgram } from './program.ts'
-import { mapValues, Run } from './run.ts'
+import { joined, mapValues, partOf, Run } from './run.ts'
 import { asState, Tracer } from './tracer.ts'
 
 /** Room for the steps of one round in the numbering of random draws. */
 const ROUND_STRIDE = 2 ** 20
 
+/** Values of samples that one evaluation of many probes may hold: 32 MiB, which activations multiply. */
+const PROBED_VALUES = 2 ** 23
+
 /** Traces and loads an attack for one model, norm and criterion. */
 export async function prepare(attack: ConfiguredAttack, setting: AttackSetting): Promise<PreparedAttack> {
   const { definition } = attack
+  const rule = gradientRules[attack.options.gradient]
+  const needed = definition.access === 'gradient' && rule ? rule.access : definition.access
+  if (!suffices(setting.model.access, needed))
+    throw new AttackOptionError(
+      `${attack.name} needs ${needed === 'gradient' ? 'gradients' : needed}, and ${setting.model.name} gives ${setting.model.access} only: ` +
+        `use an attack for ${setting.model.access} (\`saddle attacks\` lists them)`,
+    )
   if (definition.norms && !definition.norms.includes(setting.perturbation.name))
     throw new AttackOptionError(
       `${attack.name} is for ${definition.norms.join(', ')}, not for ${setting.perturbation.name}`,
@@ -33,7 +45,7 @@ export async function prepare(attack: ConfiguredAttack, setting: AttackSetting):
     tracer.check(),
     tracer.finish(),
   ])
-  return new TracedAttack(attack, setting, { start, step, check, finish }, tracer.passes)
+  return new TracedAttack(attack, setting, { start, step, check, finish }, tracer)
 }
 
 type Programs = Readonly<Record<'start' | 'step' | 'check', TracedProgram>> & {
@@ -46,20 +58,31 @@ class TracedAttack implements PreparedAttack {
   private readonly setting: AttackSetting
   private readonly programs: Programs
   private readonly passes: Tracer['passes']
+  private readonly width: number
 
   constructor(
     attack: ConfiguredAttack,
     setting: AttackSetting,
     programs: Programs,
-    passes: Tracer['passes'],
+    { passes, width }: Tracer,
   ) {
     this.attack = attack
     this.setting = setting
     this.programs = programs
     this.passes = passes
+    this.width = width
   }
 
   async run(batch: AttackBatch, control: AttackControl = {}): Promise<AttackOutcome> {
+    const most = Math.max(1, Math.floor(PROBED_VALUES / (this.width * sizeOf(this.setting.model.shape))))
+    if (this.width === 1 || batch.samples.length <= most) return this.together(batch, control)
+    const parts: AttackOutcome[] = []
+    for (let from = 0; from < batch.samples.length; from += most)
+      parts.push(await this.together(partOf(batch, from, from + most), control))
+    return joined(parts)
+  }
+
+  private async together(batch: AttackBatch, control: AttackControl): Promise<AttackOutcome> {
     const run = new Run(batch, control, this.minimum)
     for (let round = 0; round < this.rounds && run.standing.length; round++) await this.round(run, round)
     return run.outcome()

@@ -1,5 +1,5 @@
 /** The samples of one batch on their way through an attack: who still stands, what was found, what it cost. */
-import { float32, int64, sizeOf, takeRows, type NDArray } from '@saddlepoint/autodiff'
+import { float32, int64, rows, sizeOf, takeRows, type NDArray } from '@saddlepoint/autodiff'
 import { UNLIMITED, type AttackBatch, type AttackControl, type AttackOutcome } from './attack.ts'
 import type { Passes } from './tracer.ts'
 
@@ -116,4 +116,41 @@ export function mapValues(
   f: (a: NDArray) => NDArray,
 ): Record<string, NDArray> {
   return Object.fromEntries(Object.entries(record).map(([key, a]) => [key, f(a)]))
+}
+
+/** The samples from one position to another. */
+export function partOf(batch: AttackBatch, from: number, to: number): AttackBatch {
+  const part = (values: ArrayLike<number>) => Array.from(values).slice(from, to)
+  return {
+    x: rows(batch.x, from, Math.min(to, batch.samples.length)),
+    labels: part(batch.labels),
+    targets: batch.targets && part(batch.targets),
+    eps: part(batch.eps),
+    samples: batch.samples.slice(from, to),
+  }
+}
+
+/** Outcomes of parts of a batch as that of the whole. */
+export function joined(parts: readonly AttackOutcome[]): AttackOutcome {
+  const whole = (of: (part: AttackOutcome) => Uint32Array) =>
+    Uint32Array.from(parts.flatMap((p) => Array.from(of(p))))
+  return {
+    adversarials: joinRows(parts.map((p) => p.adversarials)),
+    success: parts.flatMap((p) => p.success),
+    forwards: whole((p) => p.forwards),
+    backwards: whole((p) => p.backwards),
+  }
+}
+
+/** Arrays [n, …] one after another. */
+export function joinRows(arrays: readonly NDArray[]): NDArray {
+  const [first] = arrays as [NDArray]
+  const data = new Float32Array(arrays.reduce((sum, a) => sum + a.data.length, 0))
+  let at = 0
+  for (const a of arrays) {
+    data.set(a.data as Float32Array, at)
+    at += a.data.length
+  }
+  const count = arrays.reduce((sum, a) => sum + a.dims[0]!, 0)
+  return { type: 'float32', dims: [count, ...first.dims.slice(1)], data }
 }

@@ -1,34 +1,13 @@
 /** Traces the parts of an attack into graphs: its start, its step, and the judgement of what they arrive at. */
-import {
-  and,
-  clip,
-  gradientOf,
-  less,
-  not,
-  or,
-  scalar,
-  where,
-  withRank,
-  type NDArray,
-  type Tensor,
-} from '@saddlepoint/autodiff'
+import { and, clip, less, not, or, scalar, where, type NDArray, type Tensor } from '@saddlepoint/autodiff'
 import type { AttackDefinition, AttackScope, AttackSetting, AttackState, ConfiguredAttack } from './attack.ts'
 import { TracedProgram, type Declare } from './program.ts'
+import { flag, scopeOf, scoresOf, type Passes, type TracedScope, type Visit } from './scope.ts'
 
-/** Passes through the model that one call of a graph costs each sample. */
-export interface Passes {
-  forwards: number
-  backwards: number
-}
+export type { Passes }
 
 /** A size that no perturbation has: nothing was found yet. */
 export const NOTHING = 1e30
-
-/** A point that was evaluated. */
-interface Visit {
-  readonly p: Tensor
-  readonly logits: Tensor
-}
 
 export class Tracer {
   readonly passes: Record<'start' | 'step' | 'finish', Passes> = {
@@ -38,6 +17,7 @@ export class Tracer {
   }
   private readonly attack: ConfiguredAttack
   private readonly setting: AttackSetting
+  private readonly traced: TracedScope[] = []
   private stateShapes: Readonly<Record<string, { shape: readonly number[]; type: NDArray['type'] }>> = {}
 
   constructor(attack: ConfiguredAttack, setting: AttackSetting) {
@@ -80,7 +60,7 @@ export class Tracer {
 
   private advance(part: 'step' | 'finish', { step }: Pick<AttackDefinition, 'step'>): Promise<TracedProgram> {
     return this.build(part, (declare) => {
-      const { scope, visited } = this.scope(declare, this.passes[part], () => declare.shared('step', []))
+      const { scope, visited } = this.scope(declare, this.passes[part], declare.shared('step', []))
       const state = this.declareState(declare)
       const next = step(scope, state, this.attack.options)
       if (this.minimum) return prefixed(this.improved(scope, { ...state, ...next }, visited))
@@ -95,7 +75,7 @@ export class Tracer {
       const state = this.declareState(declare)
       const [low, high] = this.setting.model.bounds
       const sample = (p: Tensor) => clip(scope.ball.apply(p), low, high)
-      const logits = this.setting.model.logits(sample(state.p))
+      const logits = scoresOf(this.setting, declare, sample(state.p))
       if (!this.minimum)
         return { success: scope.succeeds(logits), adversarial: sample(state.p), size: scope.eps }
       const final = this.improved(scope, state, [{ p: state.p, logits }])
@@ -113,7 +93,11 @@ export class Tracer {
     trace: (declare: Declare) => Readonly<Record<string, Tensor>>,
   ): Promise<TracedProgram> {
     const { engine, model } = this.setting
-    return TracedProgram.build(engine, model.batch, `${this.attack.name}.${part}`, trace)
+    const name = `${this.attack.name}.${part}`
+    const outside = model.logits
+      ? undefined
+      : { classes: model.classes, ask: (x: NDArray) => model.predict(x) }
+    return TracedProgram.build(engine, model.batch, name, trace, outside)
   }
 
   private declareState(declare: Declare): AttackState {
@@ -148,48 +132,17 @@ export class Tracer {
     return { ...state, 'best.p': p, 'best.size': size }
   }
 
-  private scope(declare: Declare, passes: Passes, step: () => Tensor = () => scalar(0)) {
-    const { model, perturbation, loss, criterion } = this.setting
-    const x = declare.perSample('x', model.shape)
-    const labels = declare.perSample('labels', [], 'int64')
-    const targets = declare.perSample('targets', [], 'int64')
-    const eps = declare.perSample('eps', [])
-    const around = (radius: Tensor) => perturbation.around({ x, eps: radius, bounds: model.bounds })
-    const ball = around(eps)
-    const visited: Visit[] = []
-    const wanted = criterion.targeted ? targets : undefined
-    const scope: AttackScope = {
-      ball,
-      around,
-      norm: perturbation.name,
-      x,
-      eps,
-      labels,
-      targets: wanted,
-      random: declare.random,
-      step: step(),
-      round: declare.shared('round', []),
-      classes: model.classes,
-      evaluate(p) {
-        passes.forwards++
-        const logits = model.logits(ball.apply(p))
-        visited.push({ p, logits })
-        return logits
-      },
-      loss: (logits, towards = wanted) => loss({ logits, labels, targets: towards }),
-      succeeds: (logits) => criterion({ logits, labels, targets }),
-      derivative(value, p) {
-        passes.backwards++
-        return gradientOf(value, p)
-      },
-      ascend: (p) => scope.derivative(scope.loss(scope.evaluate(p)), p),
-    }
-    return { scope, visited }
+  private scope(declare: Declare, passes: Passes, step: Tensor = scalar(0)) {
+    const traced = scopeOf(this.attack, this.setting, declare, passes, step)
+    this.traced.push(traced)
+    return traced
+  }
+
+  /** Most rows that one evaluation has for each sample. */
+  get width(): number {
+    return Math.max(...this.traced.map((t) => t.width()))
   }
 }
-
-/** One flag per sample, to choose between tensors like p. */
-const flag = (perSample: Tensor, p: Tensor) => withRank(perSample, p.rank)
 
 /** A graph's outputs may not be called like its inputs: what a step returns is `next.…`, what it is given `state.…`. */
 const prefixed = (state: AttackState) =>

@@ -2,9 +2,11 @@
 import { takeRows, type NDArray } from '@saddlepoint/autodiff'
 import { UNLIMITED, type ConfiguredAttack, type PreparedAttack } from '../attacks/attack.ts'
 import { prepare } from '../attacks/driver.ts'
+import { joinRows } from '../attacks/run.ts'
 import type { Criterion } from '../criteria/criterion.ts'
 import { losses } from '../losses/index.ts'
-import { ClassifierError, type Classifier } from '../model/classifier.ts'
+import { ClassifierError } from '../model/errors.ts'
+import type { Target } from '../model/target.ts'
 import type { Perturbation } from '../perturbations/perturbation.ts'
 import { targetOf, type CleanSample } from './clean.ts'
 import { chunked, concurrently } from './lanes.ts'
@@ -13,7 +15,7 @@ import { Verifier } from './verify.ts'
 
 /** What all attacks of one evaluation share. */
 export interface Field {
-  readonly model: Classifier
+  readonly model: Target
   readonly data: EvaluationData
   readonly options: EvaluateOptions
   readonly criterion: Criterion
@@ -136,8 +138,5 @@ async function samples(data: EvaluationData, indices: readonly number[]): Promis
     )
   }
   const parts = await Promise.all(indices.map((i) => data.batch(i, i + 1)))
-  const [first] = parts as [NDArray]
-  const joined = new Float32Array(first.data.length * parts.length)
-  parts.forEach((p, i) => joined.set(p.data as Float32Array, i * first.data.length))
-  return { type: 'float32', dims: [parts.length, ...first.dims.slice(1)], data: joined }
+  return joinRows(parts)
 }

@@ -1,6 +1,7 @@
 /** What the untouched file says of the clean samples, and whom an attack is to go for. */
 import type { Criterion } from '../criteria/criterion.ts'
-import { ClassifierError, type Classifier } from '../model/classifier.ts'
+import { ClassifierError } from '../model/errors.ts'
+import type { Target } from '../model/target.ts'
 import { Random } from '../random/philox.ts'
 import { chunked, concurrently } from './lanes.ts'
 import type { EvaluateOptions, EvaluationData } from './options.ts'
@@ -15,7 +16,7 @@ export interface CleanSample {
 
 /** @throws ClassifierError if a label has no output of the model */
 export async function measureClean(
-  model: Classifier,
+  model: Target,
   data: EvaluationData,
   batchSize: number,
   signal: AbortSignal | undefined,
@@ -45,7 +46,7 @@ export async function measureClean(
   return parts.flat()
 }
 
-function checkLabels(model: Classifier, data: EvaluationData, offset: number): void {
+function checkLabels(model: Target, data: EvaluationData, offset: number): void {
   for (let i = 0; i < data.length; i++) {
     const output = data.labels[i]! + offset
     if (output >= 0 && output < model.classes) continue
@@ -65,7 +66,7 @@ export function targetOf(
   index: number,
   { target = 'least-likely', seed = 0 }: Pick<EvaluateOptions, 'target' | 'seed'>,
   criterion: Criterion,
-  model: Classifier,
+  model: Target,
 ): number {
   if (!criterion.targeted) return label
   if (typeof target === 'number') return target + (model.conventions.labelOffset ?? 0)

@@ -1,7 +1,8 @@
 /** The main job: clean accuracy, attacks, the worst case of every sample, and what it all cost. */
 import { UNLIMITED, type ConfiguredAttack } from '../attacks/attack.ts'
 import { misclassified } from '../criteria/criterion.ts'
-import type { Classifier } from '../model/classifier.ts'
+import { QueryBudgetError } from '../model/black-box.ts'
+import type { Target } from '../model/target.ts'
 import type { Perturbation } from '../perturbations/perturbation.ts'
 import { runCampaign, type Field } from './campaign.ts'
 import { isRight, measureClean, targetOf, type CleanSample } from './clean.ts'
@@ -23,7 +24,7 @@ export interface Evaluation {
  * @throws ClassifierError if a label has no output of the model
  */
 export async function evaluate(
-  model: Classifier,
+  model: Target,
   data: EvaluationData,
   options: EvaluateOptions,
 ): Promise<Evaluation> {
@@ -41,7 +42,7 @@ class Evaluator {
   private readonly kept = new Map<string, number>()
   private complete = true
 
-  constructor(model: Classifier, data: EvaluationData, options: EvaluateOptions) {
+  constructor(model: Target, data: EvaluationData, options: EvaluateOptions) {
     this.field = {
       model,
       data,
@@ -59,7 +60,7 @@ class Evaluator {
       clean.push(...(await measureClean(model, data, batchSize, options.signal, tell)))
       for (const perturbation of options.perturbations) await this.threats(perturbation)
     } catch (error) {
-      if (!options.signal?.aborted) throw error
+      if (!options.signal?.aborted && !(error instanceof QueryBudgetError)) throw error
       this.complete = false
     }
     const gallery = await choosePictures(model, data, this.found, options.gallery ?? 8)
@@ -195,8 +196,7 @@ class Evaluator {
     return {
       model: {
         path: model.name,
-        sha256: await sha256(model.model.original.bytes),
-        input: model.model.inputs[0]!.name,
+        ...(model.file && { sha256: await sha256(model.file.bytes), input: model.file.input }),
         inputShape: model.shape,
         classes: model.classes,
         notices: model.notices,
@@ -210,7 +210,7 @@ class Evaluator {
       ledger: {
         forwards: total('forwards'),
         backwards: total('backwards'),
-        queries: total('queries'),
+        queries: model.queries ?? total('queries'),
         seconds,
       },
       options: {

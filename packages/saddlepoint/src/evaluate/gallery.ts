@@ -1,6 +1,6 @@
 /** Examples for the report: pictures before and after, with what the untouched model says of each. */
 import type { NDArray } from '@saddlepoint/autodiff'
-import type { Classifier } from '../model/classifier.ts'
+import type { Target } from '../model/target.ts'
 import type { EvaluationData } from './options.ts'
 import type { GalleryItem } from './result.ts'
 
@@ -17,7 +17,7 @@ export interface Found {
 
 /** Examples of the largest radius of each norm first, at most `count` in all; none for data that are not pictures. */
 export async function choosePictures(
-  model: Classifier,
+  model: Target,
   data: EvaluationData,
   found: readonly Found[],
   count: number,

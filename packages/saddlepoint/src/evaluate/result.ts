@@ -4,8 +4,9 @@
 export interface EvaluationResult {
   readonly model: {
     readonly path: string
-    readonly sha256: string
-    readonly input: string
+    /** Of the file, where the target is one. */
+    readonly sha256?: string
+    readonly input?: string
     readonly inputShape: readonly number[]
     readonly classes: number
     /** What the importer changed or noticed: stripped softmax, rebatched, provider fallback… */

@@ -10,7 +10,7 @@ import {
   type Tensor,
 } from '@saddlepoint/autodiff'
 import type { Criterion } from '../criteria/criterion.ts'
-import type { Classifier } from '../model/classifier.ts'
+import type { Target } from '../model/target.ts'
 import type { Perturbation } from '../perturbations/perturbation.ts'
 
 export interface Verified {
@@ -28,11 +28,11 @@ const RELATIVE = 1e-5
 const ABSOLUTE = 1e-6
 
 export class Verifier {
-  private readonly model: Classifier
+  private readonly model: Target
   private readonly perturbation: Perturbation
   private readonly judge
 
-  constructor(model: Classifier, perturbation: Perturbation, criterion: Criterion) {
+  constructor(model: Target, perturbation: Perturbation, criterion: Criterion) {
     this.model = model
     this.perturbation = perturbation
     // Probabilities are judged by their logarithms, whose softmax they are.

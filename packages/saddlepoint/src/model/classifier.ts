@@ -20,6 +20,8 @@ import {
 import type { Conventions } from './conventions.ts'
 import { ClassifierError } from './errors.ts'
 import { preprocess } from './preprocess.ts'
+import { decide, ranking, type Ranked } from './ranking.ts'
+import type { Target } from './target.ts'
 
 export { ClassifierError }
 
@@ -52,7 +54,8 @@ export async function classifier(
   return new Classifier(model, name, options)
 }
 
-export class Classifier {
+export class Classifier implements Target {
+  readonly access = 'gradient'
   readonly model: Model
   readonly name: string
   readonly conventions: Conventions
@@ -107,6 +110,10 @@ export class Classifier {
     return this.model.batch
   }
 
+  get file(): NonNullable<Target['file']> {
+    return { bytes: this.model.original.bytes, input: this.model.inputs[0]!.name }
+  }
+
   /** Scores before any final activation, [N, classes], for samples [N, …shape] in `bounds`: for use while tracing. */
   logits(x: Tensor): Tensor {
     const { logits } = this.model.logits(preprocess(x, this.conventions, this.model.inputs[0]!.shape))
@@ -145,27 +152,12 @@ export class Classifier {
     return this.activation === 'Softmax' || this.activation === 'Sigmoid'
   }
 
-  /** The most likely class of each row of scores, with its probability. */
   decide(scores: NDArray): { label: number; confidence: number }[] {
-    return Array.from({ length: scores.dims[0]! }, (_, i) => this.ranking(scores, i, 1)[0]!).map(
-      ({ label, probability }) => ({ label, confidence: probability }),
-    )
+    return decide(scores, this.givesProbabilities)
   }
 
-  /**
-   * The `k` most likely classes of one row, most likely first. A row with a score that is not a number has none: it
-   * begins with class −1, so that it counts as wrong whatever its label.
-   */
-  ranking(scores: NDArray, row: number, k: number): { label: number; probability: number }[] {
-    const width = scores.dims[1]!
-    const values = Array.from(scores.data.subarray(row * width, (row + 1) * width) as Float32Array)
-    if (values.some(Number.isNaN))
-      return [-1, ...values.keys()].slice(0, k).map((label) => ({ label, probability: 0 }))
-    const probabilities = this.givesProbabilities ? values : softmaxOf(values)
-    return probabilities
-      .map((probability, label) => ({ label, probability }))
-      .toSorted((a, b) => b.probability - a.probability || a.label - b.label)
-      .slice(0, k)
+  ranking(scores: NDArray, row: number, k: number): Ranked[] {
+    return ranking(scores, row, k, this.givesProbabilities)
   }
 
   /** Frees sessions; the engine goes on. */
@@ -174,13 +166,6 @@ export class Classifier {
     await this.original.release()
     await this.model.original.release()
   }
-}
-
-function softmaxOf(values: readonly number[]): number[] {
-  const top = Math.max(...values)
-  const powers = values.map((v) => Math.exp(v - top))
-  const total = powers.reduce((a, b) => a + b, 0)
-  return powers.map((p) => p / total)
 }
 
 function sampleShape(input: Shape, { layout }: Conventions): number[] {

@@ -111,8 +111,7 @@ export function apgdStep(
 
 /** The loss and its gradient where the state stands, and the best point so far with them. */
 export function observe(scope: AttackScope, { p, ...state }: AttackState, climb: (logits: Tensor) => Tensor) {
-  const lastLoss = climb(scope.evaluate(p))
-  const gradient = scope.derivative(lastLoss, p)
+  const { value: lastLoss, gradient } = scope.slope(p, climb)
   const better = greater(lastLoss, state.bestLoss!)
   return {
     gradient,

@@ -1,5 +1,5 @@
 /** Shared arithmetic of norm balls: per-sample norms, factors, and the sample's bounds. */
-import { clip, elements, maximum, minimum, withRank, type Tensor } from '@saddlepoint/autodiff'
+import { clip, elements, expand, maximum, minimum, withRank, type Tensor } from '@saddlepoint/autodiff'
 import type { Place } from './perturbation.ts'
 
 /** Axes of one sample. */
@@ -27,4 +27,10 @@ export function shrink(p: Tensor, norm: Tensor, limit: Tensor): Tensor {
  */
 export function sampleSum(x: Tensor): Tensor {
   return x.rank > 2 ? x.sum(x.rank - 1).sum(sampleAxes(x).slice(0, -1)) : x.sum(sampleAxes(x))
+}
+
+/** Every row `count` times over: [N, …] → [count · N, …]. */
+export function repeatRows(t: Tensor, count: number): Tensor {
+  const [n, ...size] = t.shape as [number, ...number[]]
+  return expand(t.reshape([n, 1, ...size]), [n, count, ...size]).reshape([n * count, ...size])
 }

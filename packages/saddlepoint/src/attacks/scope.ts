@@ -1,0 +1,119 @@
+/** What a traced start or step works with, made for one target, set, loss and criterion; counts the passes it is asked for. */
+import { clip, gather, gradientOf, stack, withRank, type Tensor } from '@saddlepoint/autodiff'
+import { gradientRules } from '../gradients/index.ts'
+import { repeatRows } from '../perturbations/norms.ts'
+import { AttackOptionError, type AttackScope, type AttackSetting, type ConfiguredAttack } from './attack.ts'
+import type { Declare } from './program.ts'
+
+/** Passes through the model that one call of a graph costs each sample. */
+export interface Passes {
+  forwards: number
+  backwards: number
+}
+
+/** A point that was evaluated. */
+export interface Visit {
+  readonly p: Tensor
+  readonly logits: Tensor
+}
+
+export interface TracedScope {
+  readonly scope: AttackScope
+  readonly visited: readonly Visit[]
+  /** Most rows that one evaluation has for each sample. */
+  width(): number
+}
+
+export function scopeOf(
+  attack: ConfiguredAttack,
+  setting: AttackSetting,
+  declare: Declare,
+  passes: Passes,
+  step: Tensor,
+): TracedScope {
+  const { model, perturbation, loss, criterion } = setting
+  const { bounds } = model
+  const x = declare.perSample('x', model.shape)
+  const labels = declare.perSample('labels', [], 'int64')
+  const targets = declare.perSample('targets', [], 'int64')
+  const eps = declare.perSample('eps', [])
+  const around = (radius: Tensor) => perturbation.around({ x, eps: radius, bounds })
+  const ball = around(eps)
+  const wanted = criterion.targeted ? targets : undefined
+  const visited: Visit[] = []
+  let width = 1
+
+  const scores = (samples: Tensor) => scoresOf(setting, declare, samples)
+  const rule = gradientRules[attack.options.gradient]
+  if (!rule)
+    throw new AttackOptionError(
+      `${attack.name}: there is no gradient "${attack.options.gradient}"; there are ${Object.keys(gradientRules).join(', ')}`,
+    )
+
+  const scope: AttackScope = {
+    ball,
+    around,
+    norm: perturbation.name,
+    x,
+    eps,
+    labels,
+    targets: wanted,
+    random: declare.random,
+    step,
+    round: declare.shared('round', []),
+    classes: model.classes,
+    evaluate(p) {
+      passes.forwards++
+      const logits = scores(ball.apply(p))
+      visited.push({ p, logits })
+      return logits
+    },
+    evaluateMany(p) {
+      const [n, count] = p.shape as [number, number]
+      passes.forwards += count
+      width = Math.max(width, count)
+      // A model with a batch of its own takes the probes one after another.
+      if (n > 0)
+        return stack(
+          Array.from({ length: count }, (_, i) => scores(ball.apply(gather(p, i, 1)))),
+          1,
+        )
+      const many = perturbation.around({ x: repeatRows(x, count), eps: repeatRows(eps, count), bounds })
+      const rows = p.reshape([n * count, ...p.shape.slice(2)])
+      return scores(many.apply(rows)).reshape([n, count, model.classes])
+    },
+    loss: perProbe((logits, each, towards) =>
+      loss({ logits, labels: each(labels), targets: towards && each(towards) }),
+    ),
+    succeeds: perProbe((logits, each) => criterion({ logits, labels: each(labels), targets: each(targets) })),
+    derivative(value, p) {
+      if (rule.access !== 'gradient')
+        throw new AttackOptionError(`${attack.name} takes exact gradients only, not gradient=${rule.name}`)
+      passes.backwards++
+      return gradientOf(value, p)
+    },
+    slope: (p, climb = scope.loss) => rule.slope(scope, p, climb, attack.options),
+    ascend: (p) => scope.slope(p).gradient,
+  }
+
+  /** A function of scores [N, K] and per-sample values, also on [N, n, K]. */
+  function perProbe(
+    f: (logits: Tensor, each: (perSample: Tensor) => Tensor, towards: Tensor | undefined) => Tensor,
+  ) {
+    return (logits: Tensor, towards: Tensor | undefined = wanted): Tensor => {
+      if (logits.rank === 2) return f(logits, (t) => t, towards)
+      const [n, count, k] = logits.shape as [number, number, number]
+      const values = f(logits.reshape([n * count, k]), (t) => repeatRows(t, count), towards)
+      return values.reshape([n, count])
+    }
+  }
+  return { scope, visited, width: () => width }
+}
+
+/** Scores of samples: of the model in the graph, or of a target that is asked between two graphs. */
+export function scoresOf({ model }: AttackSetting, declare: Declare, samples: Tensor): Tensor {
+  return model.logits ? model.logits(samples) : declare.answer(clip(samples, ...model.bounds))
+}
+
+/** One flag per sample, to choose between tensors like p. */
+export const flag = (perSample: Tensor, p: Tensor) => withRank(perSample, p.rank)

@@ -1,0 +1,7 @@
+/** The members of the gradient axis. */
+import { nes, spsa, sphere } from './antithetic.ts'
+import { exact } from './exact.ts'
+import type { GradientRule } from './gradient.ts'
+
+export const gradientRules: Readonly<Record<string, GradientRule>> = { exact, nes, spsa, sphere }
+export type { Climb, EstimateOptions, GradientRule, Slope } from './gradient.ts'

@@ -1,0 +1,42 @@
+/** What is attacked: anything that gives scores of samples, whether or not it can be looked into. */
+import type { Engine, NDArray, Tensor } from '@saddlepoint/autodiff'
+import type { Conventions } from './conventions.ts'
+import type { Ranked } from './ranking.ts'
+
+/** What a target lets an attack see, most first. */
+export const ACCESS = ['gradient', 'scores', 'labels'] as const
+export type Access = (typeof ACCESS)[number]
+
+/** Whether an attack that needs `needed` can run against a target that gives `given`. */
+export const suffices = (given: Access, needed: Access) => ACCESS.indexOf(given) <= ACCESS.indexOf(needed)
+
+export interface Target {
+  readonly name: string
+  readonly access: Access
+  readonly conventions: Conventions
+  /** Smallest and largest value of a sample. */
+  readonly bounds: readonly [number, number]
+  /** Shape of one sample, without the batch. */
+  readonly shape: readonly number[]
+  readonly classes: number
+  readonly classNames: readonly string[] | undefined
+  readonly engine: Engine
+  readonly notices: readonly string[]
+  /** Leading dimension of traced inputs: −1 for any batch, or the size that the model insists on. */
+  readonly batch: number
+  /** Whether `predict` gives probabilities. */
+  readonly givesProbabilities: boolean
+  /** The file and the name of its input, where there is a file. */
+  readonly file?: { readonly bytes: Uint8Array; readonly input: string }
+  /** Samples asked for so far, where each of them is a query of something outside. */
+  readonly queries?: number
+  /** Scores while tracing: samples [N, …shape] → [N, classes]. Absent if the target can only be asked. */
+  logits?(x: Tensor): Tensor
+  /** What the untouched model says: samples [n, …shape] → [n, classes]. */
+  predict(x: NDArray, signal?: AbortSignal): Promise<NDArray>
+  /** The most likely class of each row of scores, with its probability. */
+  decide(scores: NDArray): { label: number; confidence: number }[]
+  /** The `k` most likely classes of one row, most likely first. */
+  ranking(scores: NDArray, row: number, k: number): Ranked[]
+  release(): Promise<void>
+}
