@@ -19,22 +19,26 @@ export const batchNormalization: Rule = (node, graph) => {
   graph.add('Add', [graph.add('Mul', [standard, scale]), bias], {}, [y])
 }
 
-/** Dropout does nothing in inference; its mask, if anyone reads it, says that everything was kept. */
+/**
+ * Dropout does nothing in inference; its mask, if anyone reads it, says that everything was kept. One that is in training mode
+ * all the same is a random defence, and stays.
+ */
 export const dropout: Rule = (node, graph) => {
   const [x = '', , training = ''] = node.inputs
   const [y = '', mask] = node.outputs
   if (training !== '') {
     const flag = graph.valueOf(training)
     if (flag === undefined) throw unsupported(node, 'decides at run time whether it is in training mode')
-    if (Number(flag.data[0]) !== 0) throw unsupported(node, 'is in training mode')
+    if (Number(flag.data[0]) !== 0) return false
   }
   graph.replace(node, { op: 'Identity', inputs: [x], outputs: [y], attributes: {} })
-  if (mask === undefined || !graph.isRead(mask)) return
+  if (mask === undefined || !graph.isRead(mask)) return undefined
   // Until opset 9 the mask was of the type of the data.
   const kept = { value: ndarray('bool', [1], [1]) }
   const shape = graph.add('Shape', [x])
   if (graph.version >= 10) graph.add('ConstantOfShape', [shape], kept, [mask])
   else graph.add('CastLike', [graph.add('ConstantOfShape', [shape], kept), x], {}, [mask])
+  return undefined
 }
 
 /** With a scale and bias per group, normalising groups is normalising instances whose channels are groups. */

@@ -49,11 +49,11 @@ const rules: Readonly<Record<string, readonly [before: number, rule: Rule]>> = {
  * The same model in the operator forms of opset 18. Opset 18 is also what the result declares, unless the
  * model is newer: then its opset, and the forms that came after 18, stay.
  *
- * Inference is meant: Dropout becomes Identity. GroupNormalization with a scale per group becomes
+ * Inference is meant: Dropout becomes Identity unless it says that it is in training mode. GroupNormalization with a scale per group becomes
  * InstanceNormalization of the groups, and QLinearConv and QLinearMatMul become the float operator between
  * DequantizeLinear and QuantizeLinear, which may round a tie to the neighbouring integer.
  *
- * @throws OnnxFormatError for an opset below 7, for Dropout in training mode, and for the few old forms that
+ * @throws OnnxFormatError for an opset below 7, and for the few old forms that
  * have no equivalent
  */
 export function upgradeModel(model: OnnxModel): OnnxModel {

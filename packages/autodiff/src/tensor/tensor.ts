@@ -60,6 +60,8 @@ export interface OpDefinition {
   /** The first opset with the form written here; 18 when absent. */
   readonly since?: number | ((attributes: Attributes) => number)
   readonly domain?: string
+  /** Its outputs are other ones at every run: equal nodes do not stand for one another. */
+  readonly random?: boolean
   /** Own operators only: named ways to write this one in ONNX. One that cannot write a case throws UnfitSpelling. */
   readonly spellings?: Readonly<
     Record<string, (inputs: readonly Tensor[], attributes: Attributes) => readonly Tensor[]>

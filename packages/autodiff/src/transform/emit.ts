@@ -5,7 +5,7 @@ import { float32, int64, ndarray, type DataType, type NDArray } from '../tensor/
 import { ancestors } from '../tensor/differentiate.ts'
 import { batchAxis, type Shape } from '../tensor/shape.ts'
 import { findOp, type Node, type Target, type Tensor } from '../tensor/tensor.ts'
-import { lower } from './lower.ts'
+import { lower, type Draw } from './lower.ts'
 
 /** The oldest opset that has all the forms this library writes; newer ones only where an operator needs them. */
 const BASE_OPSET = 18
@@ -15,6 +15,8 @@ export interface EmitOptions {
   readonly name?: string
   readonly producer?: string
   readonly metadata?: Readonly<Record<string, string>>
+  /** Makes what stands for a node that draws random numbers; without it ONNX Runtime draws them. */
+  readonly draw?: Draw
 }
 
 /**
@@ -27,7 +29,7 @@ export function emit(
   outputs: Readonly<Record<string, Tensor>>,
   options: EmitOptions = {},
 ): OnnxModel {
-  const results = lower(Object.values(outputs), options.target ?? { provider: 'cpu' })
+  const results = lower(Object.values(outputs), options.target ?? { provider: 'cpu' }, options.draw)
   return new Emitter(inputs, options).emit(Object.keys(outputs), results)
 }
 

@@ -2,6 +2,8 @@
 import type { NDArray } from '../tensor/array.ts'
 import type { OnnxNode } from '../onnx/graph.ts'
 import { clip } from '../tensor/elementwise.ts'
+import { greaterOrEqual, less, where } from '../tensor/logic.ts'
+import { randomNormal, randomUniform } from '../tensor/random.ts'
 import { expand, flatten, squeeze, unsqueeze } from '../tensor/layout.ts'
 import { atBatch, batchAxis, formatShape, reshapeTo, ShapeError, type Shape } from '../tensor/shape.ts'
 import {
@@ -10,6 +12,7 @@ import {
   findOp,
   intAttr,
   intsAttr,
+  scalar,
   type Attributes,
   type Inputs,
   type Tensor,
@@ -28,6 +31,10 @@ export class UnsupportedNode extends Error {
 export interface ImportContext {
   /** The batch size the file is fixed at, where the batch was made free: hard-coded shapes are read at that size. */
   readonly fixedBatch?: number
+  /** The batch for which random tensors that the file has for one sample (or its fixed batch) are drawn. */
+  readonly batch?: number
+  /** Random draws give one fixed number. */
+  readonly still?: boolean
 }
 
 type Importer = (
@@ -77,7 +84,31 @@ const bound = (v: number | undefined) => (v !== undefined && Math.abs(v) < 3.4e3
 
 const importers: Record<string, Importer> = {
   Identity: ([x]) => [x!],
-  Dropout: ([x]) => [x!],
+  // Left in the graph only where it is in training mode.
+  Dropout: ([x, ratio], _, context) => {
+    const p = ratio ? numbers(ratio, 'Dropout ratio')[0]! : 0.5
+    const kept = greaterOrEqual(uniformLike(x!, context), p)
+    return [where(kept, x!.mul(1 / (1 - p)), 0), kept]
+  },
+  Bernoulli: ([p], { dtype }, context) => [
+    less(uniformLike(p!, context), p!).cast(dtype === undefined ? p!.type : typeOf(dtype as number)),
+  ],
+  RandomUniform: (_, { shape, low = 0, high = 1 }, context) => {
+    const [a, b] = [Number(low), Number(high)]
+    return [drawn(forEach(shape as Shape, context), (s) => randomUniform(s, a, b), (a + b) / 2, context)]
+  },
+  RandomNormal: (_, { shape, mean = 0, scale = 1 }, context) => {
+    const [m, s] = [Number(mean), Number(scale)]
+    return [drawn(forEach(shape as Shape, context), (d) => randomNormal(d, m, s), m, context)]
+  },
+  RandomUniformLike: ([x], { low = 0, high = 1 }, context) => {
+    const [a, b] = [Number(low), Number(high)]
+    return [drawn(x!.shape, (s) => randomUniform(s, a, b), (a + b) / 2, context)]
+  },
+  RandomNormalLike: ([x], { mean = 0, scale = 1 }, context) => {
+    const [m, s] = [Number(mean), Number(scale)]
+    return [drawn(x!.shape, (d) => randomNormal(d, m, s), m, context)]
+  },
   Flatten: ([x], attributes) => [flatten(x!, intAttr(attributes, 'axis', 1))],
   Squeeze: ([x, axes]) => [squeeze(x!, axes && numbers(axes, 'Squeeze axes'))],
   Unsqueeze: ([x, axes]) => [unsqueeze(x!, numbers(axes!, 'Unsqueeze axes'))],
@@ -204,6 +235,23 @@ function importResize([x, , scales, sizes]: Inputs, attributes: Attributes): rea
       : { sizes: kept.map((k) => k.size as number) }),
   })
 }
+
+/** A random tensor; the seeds of a file are not an attacker's to know. */
+const drawn = (shape: Shape, draw: (shape: Shape) => Tensor, middle: number, { still }: ImportContext) =>
+  still ? expand(scalar(middle), shape) : draw(shape)
+const uniformLike = (x: Tensor, context: ImportContext) =>
+  drawn(x.shape, (s) => randomUniform(s), 0.5, context)
+
+/**
+ * The shape of a draw that the file makes for one sample or for its fixed batch, for every sample of this one: samples that
+ * went through the file one by one would not share it.
+ */
+function forEach(shape: Shape, { batch, fixedBatch = 1 }: ImportContext): Shape {
+  const hasBatch = shape[0] === fixedBatch && (shape.length > 1 || fixedBatch > 1)
+  return batch !== undefined && hasBatch ? [batch, ...shape.slice(1)] : shape
+}
+
+const typeOf = (code: number) => Object.entries(ONNX_TYPES).find(([, c]) => c === code)![0] as Tensor['type']
 
 const dim = (v: Size): number => (typeof v === 'number' ? v : -v.batch)
 

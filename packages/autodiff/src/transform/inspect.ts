@@ -12,7 +12,7 @@ export type { GradientSurvey, MissingGradient } from './inspect-gradient.ts'
 export type { Preprocessing, PreprocessingStep } from './inspect-input.ts'
 
 /** How an operator passes a gradient on. */
-export type GradientKind = 'exact' | 'straight-through' | 'zero' | 'none'
+export type GradientKind = 'exact' | 'straight-through' | 'zero' | 'none' | 'random'
 
 export interface InspectedLayer extends Layer {
   readonly gradient: GradientKind
@@ -20,7 +20,7 @@ export interface InspectedLayer extends Layer {
 
 /** A reason why attacks by gradients may fail on a model that is not robust (Athalye et al. 2018). */
 export interface Suspect {
-  readonly kind: 'zero-derivative' | 'straight-through' | 'saturating'
+  readonly kind: 'zero-derivative' | 'straight-through' | 'saturating' | 'random'
   readonly op: string
   readonly nodes: readonly string[]
   readonly means: string
@@ -59,7 +59,7 @@ export function inspectModel(model: Model): Inspection {
   const survey = surveyGradient(scores.logits, traced.inputs[input.name]!)
   const layers = layersOf(model, traced).map((layer) => ({
     ...layer,
-    gradient: kindOf(layer, survey, traced),
+    gradient: kindOf(layer, survey, traced, model),
   }))
   return {
     inputs: model.inputs,
@@ -71,7 +71,7 @@ export function inspectModel(model: Model): Inspection {
     macs: total(layers, 'macs'),
     layers,
     gradient: { ...survey, stripped: scores.stripped, ops: opsOf(layers) },
-    suspects: [...cuts(survey), ...quantised(layers), ...saturating(scores.logits)],
+    suspects: [...cuts(survey), ...quantised(layers), ...saturating(scores.logits), ...random(model)],
     preprocessing: preprocessingOf(model),
     batching: batchingOf(model, traced),
     nonFinite: findNonFinite(model.source),
@@ -82,7 +82,13 @@ export function inspectModel(model: Model): Inspection {
 const total = (layers: readonly Layer[], key: 'parameters' | 'macs') =>
   layers.reduce((sum, layer) => sum + layer[key], 0)
 
-function kindOf({ op, name }: Layer, { missing, zero }: GradientSurvey, { opaque }: Traced): GradientKind {
+function kindOf(
+  { op, name }: Layer,
+  { missing, zero }: GradientSurvey,
+  { opaque }: Traced,
+  { random: draws }: Model,
+): GradientKind {
+  if (draws.includes(name)) return 'random'
   if (opaque.has(name) || missing.some((m) => m.node === name)) return 'none'
   const rule = findOp(op)?.gradient
   if (rule === 'zero' || rule === 'none' || zero.some((z) => z.node === name)) return 'zero'
@@ -126,6 +132,18 @@ function quantised(layers: readonly InspectedLayer[]): Suspect[] {
         },
       ]
     : []
+}
+
+function random(model: Model): Suspect[] {
+  const named = model.source.graph.nodes.map((n) => ({ op: n.op, name: n.name || n.outputs[0]! }))
+  const drawing = named.filter(({ name }) => model.random.includes(name))
+  return [...new Set(drawing.map(({ op }) => op))].map((op) => ({
+    kind: 'random',
+    op,
+    nodes: drawing.filter((n) => n.op === op).map((n) => n.name),
+    means:
+      'outputs and gradients differ from run to run. Average over draws (expectation over transformation: eot=20)',
+  }))
 }
 
 const SATURATING = new Set([

@@ -14,6 +14,7 @@ import { arrayTypes, float32, sizeOf, type DataType, type NDArray } from '../ten
 import { atBatch, formatShape, ShapeError, type Shape } from '../tensor/shape.ts'
 import { input as symbol, type Tensor, type TensorType } from '../tensor/tensor.ts'
 import { logitsOf, type Logits } from './logits.ts'
+import { randomNodes, stillModel } from './still.ts'
 import { GraphFunction, ModelError, type ApplyOptions, type Port } from './model.ts'
 
 export interface LoadOptions {
@@ -41,6 +42,8 @@ export interface Model {
   readonly batch: number
   /** What was changed or noticed on the way in, for the user. */
   readonly notices: readonly string[]
+  /** Names of the nodes that draw random numbers; attacks then average over draws (EOT). */
+  readonly random: readonly string[]
   /** Float initializers by name. */
   readonly parameters: Readonly<Record<string, NDArray>>
   readonly source: OnnxModel
@@ -75,7 +78,8 @@ export async function load(source: string | Uint8Array, options: LoadOptions = {
   if (!ports.some((p) => p.shape.length && p.type === 'float32'))
     throw new ModelError('the model has no float input, so nothing can be differentiated with respect to it')
   const fixedBatch = declaredBatch(model.graph.inputs)
-  return new Loader(model, original, engine, ports, fixedBatch).load()
+  const loader = new Loader(model, original, engine, ports, fixedBatch)
+  return loader.load().finally(() => loader.release())
 }
 
 /** External data that was read is kept for the session of the original, by the names that stand in the file. */
@@ -115,6 +119,9 @@ class Loader {
   private readonly engine: Engine
   private readonly ports: readonly Port[]
   private readonly fixedBatch: number | undefined
+  private readonly random: readonly string[]
+  /** What the traced graph is compared with: the file, or where it is random, the upgraded file without its randomness. */
+  private readonly reference: OriginalModel
   private readonly notices: string[] = []
   constructor(
     model: OnnxModel,
@@ -128,6 +135,17 @@ class Loader {
     this.engine = engine
     this.ports = ports
     this.fixedBatch = fixedBatch
+    this.random = randomNodes(model)
+    this.reference = original
+    if (this.random.length) {
+      const still = stillModel(model)
+      this.reference = new OriginalModel(encodeModel(still), still, engine, new Map())
+    }
+  }
+
+  /** Frees what only the checks needed. */
+  async release(): Promise<void> {
+    if (this.reference !== this.original) await this.reference.release()
   }
 
   async load(): Promise<Model> {
@@ -136,11 +154,20 @@ class Loader {
       this.notices.push(
         `weight "${name}" holds ${count} value${count === 1 ? '' : 's'} that ${count === 1 ? 'is' : 'are'} NaN or infinite`,
       )
-    const free = new GraphFunction(this.model, this.ports, {
-      fixedBatch: fixed,
-      types: await this.probe(this.ports),
-    })
-    const problem = await this.disagreement(free, this.ports, fixed === undefined ? 2 : fixed * 2)
+    if (this.random.length)
+      this.notices.push(
+        `draws random numbers (${this.random.slice(0, 5).join(', ')}${this.random.length > 5 ? ', …' : ''}): its outputs differ from run to run`,
+      )
+    const types = await this.probe(this.ports)
+    const size = fixed === undefined ? 2 : fixed * 2
+    const freed = (drawPerSample: boolean) =>
+      new GraphFunction(this.model, this.ports, { fixedBatch: fixed, types, drawPerSample })
+    let free = freed(true)
+    let problem = await this.disagreement(free, this.ports, size)
+    if (problem && this.random.length) {
+      free = freed(false)
+      problem = await this.disagreement(free, this.ports, size)
+    }
     if (!problem) {
       if (fixed !== undefined)
         this.notices.push(`batch size ${fixed} is fixed in the file: rewritten to any size`)
@@ -164,8 +191,9 @@ class Loader {
     samples: number,
   ): Promise<string | undefined> {
     const feeds = Object.fromEntries(ports.map((p, i) => [p.name, noise(p, samples, i)]))
-    const wanted = await this.original.run(feeds)
-    const traced = compile((x: Record<string, Tensor>) => graph.apply(x), {
+    const wanted = await this.reference.run(feeds)
+    const still = this.random.length > 0
+    const traced = compile((x: Record<string, Tensor>) => graph.apply(x, undefined, { still }), {
       engine: this.engine,
       specs: [Object.fromEntries(ports.map((p) => [p.name, { type: p.type, shape: p.shape }]))],
       name: 'check',
@@ -259,6 +287,7 @@ class Loader {
       batching,
       batch,
       notices: this.notices,
+      random: this.random,
       parameters: graph.parameters,
       source: this.model,
       original: this.original,

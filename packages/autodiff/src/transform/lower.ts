@@ -10,19 +10,24 @@ import {
 } from '../tensor/tensor.ts'
 import { ancestors } from '../tensor/differentiate.ts'
 
+/** What stands for a node that draws random numbers, where the caller makes them. */
+export type Draw = (node: Node) => Tensor
+
 /** The outputs, computed by a graph of ONNX operators only, each distinct computation once. */
-export function lower(outputs: readonly Tensor[], target: Target): Tensor[] {
-  const lowering = new Lowering(target)
+export function lower(outputs: readonly Tensor[], target: Target, draw?: Draw): Tensor[] {
+  const lowering = new Lowering(target, draw)
   return lowering.run(outputs)
 }
 
 class Lowering {
   private readonly target: Target
+  private readonly draw: Draw | undefined
   private readonly lowered = new Map<Tensor, Tensor>()
   private readonly known = new Map<string, Node>()
   private readonly ids = new Map<object, number>()
-  constructor(target: Target) {
+  constructor(target: Target, draw?: Draw) {
     this.target = target
+    this.draw = draw
   }
 
   run(outputs: readonly Tensor[]): Tensor[] {
@@ -33,7 +38,11 @@ class Lowering {
 
   private visit(node: Node): void {
     const inputs = node.inputs.map((t) => t && this.lowered.get(t)!)
-    const results = this.spell(node, inputs) ?? this.unique(node, inputs).outputs
+    const random = findOp(node.op)?.random
+    const results =
+      random && this.draw
+        ? this.run([this.draw(node)])
+        : (this.spell(node, inputs) ?? this.unique(node, inputs, random).outputs)
     node.outputs.forEach((t, i) => results[i] && this.lowered.set(t, results[i]))
   }
 
@@ -58,11 +67,11 @@ class Lowering {
   }
 
   /** The one node that stands for all equal to this one. */
-  private unique(node: Node, inputs: readonly (Tensor | undefined)[]): Node {
+  private unique(node: Node, inputs: readonly (Tensor | undefined)[], random = false): Node {
     const own = inputs.every((t, i) => t === node.inputs[i])
     if (node.op === 'Input') return node
     const key = `${node.op}(${inputs.map((t) => (t ? `${t.node.id}:${t.index}` : '')).join()})${this.attributesKey(node.attributes)}`
-    const before = this.known.get(key)
+    const before = random ? undefined : this.known.get(key)
     if (before) return before
     const result = own
       ? node

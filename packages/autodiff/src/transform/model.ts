@@ -4,7 +4,7 @@ import type { DataType, NDArray } from '../tensor/array.ts'
 import { formatShape, ShapeError, type Shape } from '../tensor/shape.ts'
 import { applyOpaque, constant, Tensor, withLabel, type TensorType } from '../tensor/tensor.ts'
 import { foldBatchNorm } from './fold-batch-norm.ts'
-import { importNode, UnsupportedNode } from './import-node.ts'
+import { importNode, UnsupportedNode, type ImportContext } from './import-node.ts'
 import { staticNumbers } from './static-values.ts'
 
 /** An input or output of a model; −1 is the batch. */
@@ -17,6 +17,8 @@ export interface Port {
 export interface ApplyOptions {
   /** Tensors to use in place of initializers, by name: what a training step or a gradient by weights needs. */
   readonly parameters?: Readonly<Record<string, Tensor>>
+  /** Every random draw gives one number, the same for each call: what a check of one graph against another needs. */
+  readonly still?: boolean
 }
 
 /** A file's operator, or the way shapes flow through it, is not supported. */
@@ -37,6 +39,8 @@ export interface ModelOptions {
   /** The batch size at which the file is fixed though it is traced with a free one. */
   readonly fixedBatch?: number
   readonly types?: KnownTypes
+  /** Whether a random tensor whose first size is that of one sample is drawn for each sample anew. */
+  readonly drawPerSample?: boolean
 }
 
 /** Traces the graph of a decoded and upgraded model. */
@@ -68,19 +72,22 @@ export class GraphFunction {
   apply(
     feeds: Readonly<Record<string, Tensor>>,
     wanted: readonly string[] = this.model.graph.outputs.map((o) => o.name),
-    { parameters }: ApplyOptions = {},
+    { parameters, still }: ApplyOptions = {},
   ): Tensor[] {
+    const { fixedBatch, drawPerSample } = this.options
     const values = new Map<string, Tensor>()
     for (const port of this.inputs) values.set(port.name, fed(feeds[port.name], port))
     const constantOf = (name: string): Tensor | undefined => parameters?.[name] ?? this.constant(name)
     const lookup = (name: string) => (name === '' ? undefined : (values.get(name) ?? constantOf(name)))
+    const batch = this.inputs.map((p) => feeds[p.name]!.shape[0] ?? 1).find((d) => d < 0)
+    const context = { fixedBatch, batch: drawPerSample ? batch : undefined, still }
     const folding = !parameters
     const needed = reach(this.model.graph, wanted)
     for (const original of this.model.graph.nodes) {
       if (!needed.has(original)) continue
       const node = (folding && this.folded.nodes.get(original)) || original
       const outputs = withLabel(node.name || node.outputs[0], () =>
-        this.node(node, node.inputs.map(lookup), lookup),
+        this.node(node, node.inputs.map(lookup), context, lookup),
       )
       node.outputs.forEach((name, i) => name && outputs[i] && values.set(name, outputs[i]))
     }
@@ -101,11 +108,12 @@ export class GraphFunction {
   private node(
     node: OnnxNode,
     inputs: readonly (Tensor | undefined)[],
+    context: ImportContext,
     lookup: (name: string) => Tensor | undefined,
   ): readonly Tensor[] {
-    if (node.op === 'If') return this.branch(node, inputs[0]!, lookup)
+    if (node.op === 'If') return this.branch(node, inputs[0]!, context, lookup)
     try {
-      return importNode(node, inputs, { fixedBatch: this.options.fixedBatch })
+      return importNode(node, inputs, context)
     } catch (error) {
       if (error instanceof UnsupportedNode) return this.opaque(node, inputs, error)
       if (error instanceof ShapeError)
@@ -135,6 +143,7 @@ export class GraphFunction {
   private branch(
     node: OnnxNode,
     condition: Tensor,
+    context: ImportContext,
     lookup: (name: string) => Tensor | undefined,
   ): readonly Tensor[] {
     const taken = staticNumbers(condition)
@@ -150,6 +159,7 @@ export class GraphFunction {
       const outputs = this.node(
         child,
         child.inputs.map((n) => (n ? inner(n) : undefined)),
+        context,
         inner,
       )
       child.outputs.forEach((name, i) => outputs[i] && values.set(name, outputs[i]))

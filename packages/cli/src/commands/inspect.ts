@@ -107,6 +107,7 @@ function gradient({ gradient: g }: Inspection): string {
     ['exact', 'with a rule'],
     ['straight-through', 'straight-through'],
     ['zero', 'zero derivative'],
+    ['random', 'random'],
     ['none', 'without a rule'],
   ] as const
   for (const [kind, text] of kinds) if (of(kind)) lines.push(`  ${text}: ${of(kind)}`)
