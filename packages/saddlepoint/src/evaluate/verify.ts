@@ -103,7 +103,7 @@ export class Verifier {
       difference[i] = v - Number(x.data[at])
       if (!(v >= low && v <= high)) inBounds = false
     }
-    return { size: this.perturbation.measure(difference), inBounds }
+    return { size: this.perturbation.measure(difference, x.dims.slice(1)), inBounds }
   }
 
   release(): Promise<void> {

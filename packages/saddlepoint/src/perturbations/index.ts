@@ -3,8 +3,9 @@ import { l0 } from './l0.ts'
 import { l1 } from './l1.ts'
 import { l2 } from './l2.ts'
 import { linf } from './linf.ts'
+import { nuclear } from './nuclear.ts'
 import type { Perturbation } from './perturbation.ts'
 
-export const perturbations: Readonly<Record<string, Perturbation>> = { linf, l2, l1, l0 }
-export { l0, l1, l2, linf }
+export const perturbations: Readonly<Record<string, Perturbation>> = { linf, l2, l1, l0, nuclear }
+export { l0, l1, l2, linf, nuclear }
 export type { Ball, Perturbation, Place } from './perturbation.ts'

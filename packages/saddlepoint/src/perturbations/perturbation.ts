@@ -37,6 +37,8 @@ export interface Perturbation {
   /**
    * Size of the difference between two samples, in double precision on the host: the independent check of what a traced
    * attack claims.
+   *
+   * @param shape of one sample; sets of pictures need it
    */
-  measure(difference: Float64Array): number
+  measure(difference: Float64Array, shape?: readonly number[]): number
 }
