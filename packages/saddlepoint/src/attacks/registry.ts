@@ -18,6 +18,7 @@ import { mim } from './mim.ts'
 import { nim } from './nim.ts'
 import { pdpgd } from './pdpgd.ts'
 import { pgd } from './pgd.ts'
+import { rays } from './rays.ts'
 import { sigmaZero } from './sigma-zero.ts'
 import { square } from './square.ts'
 import { parseFraction } from '../model/conventions.ts'
@@ -46,6 +47,7 @@ const factories = [
   deepfool,
   superdeepfool,
   cw,
+  rays,
 ] as unknown as readonly Factory[]
 
 export const attacks: ReadonlyMap<string, (options?: object) => ConfiguredAttack> = new Map(
