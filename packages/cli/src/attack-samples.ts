@@ -1,6 +1,6 @@
 /** Attacks a handful of samples, each attack in turn on what those before it have not broken, and verifies the outcome. */
 import { takeRows, type NDArray } from '@saddlepoint/autodiff'
-import { losses, prepare, Random, Verifier, type Classifier, type Verified } from 'saddlepoint'
+import { parseLoss, prepare, Random, Verifier, type Classifier, type Verified } from 'saddlepoint'
 import type { Plan } from './commands/plan.ts'
 
 /** The output wanted for one sample; its own label if the attack is untargeted. */
@@ -57,7 +57,7 @@ export async function search(
       model: classifier,
       perturbation: perturbation!,
       criterion,
-      loss: losses[attack.options.loss]!,
+      loss: parseLoss(attack.options.loss),
       engine: classifier.engine,
     })
     const clean = takeRows(x, left)

@@ -1,7 +1,7 @@
 /** `saddle attacks`: the attacks, their place on the axes, and their options. */
 import type { Command } from 'commander'
 import pc from 'picocolors'
-import { definitions, losses, optionsOf, perturbations, presets, type AttackDefinition } from 'saddlepoint'
+import { definitions, lossForms, optionsOf, perturbations, presets, type AttackDefinition } from 'saddlepoint'
 import { columns } from '../columns.ts'
 import { UsageError } from '../errors.ts'
 import { commonFlags, printJson, type CommonFlags } from './shared.ts'
@@ -74,7 +74,7 @@ const place = ({ name, kind, access, optimiser, reference }: AttackDefinition) =
 
 const axes = () => ({
   norms: Object.keys(perturbations),
-  losses: Object.keys(losses),
+  losses: lossForms,
   criteria: CRITERIA,
 })
 

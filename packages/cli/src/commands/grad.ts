@@ -22,7 +22,7 @@ export function gradCommand(program: Command): void {
     .requiredOption('-o, --output <file>', 'the file to write')
     .addOption(
       new Option('--loss <name>', 'the loss, of the true class in `labels`')
-        .choices(Object.keys(losses))
+        .choices(Object.keys(losses).filter((name) => !losses[name]!.remembers))
         .default('cross-entropy'),
     )
     .option('--wrt <names...>', 'inputs or weights to differentiate by; outputs are then gradient.NAME')

@@ -3,9 +3,9 @@ import type { Command } from 'commander'
 import {
   AttackOptionError,
   isCascade,
-  losses,
   parseAttack,
   parseCriterion,
+  parseLoss,
   perturbations,
   presets,
   type Classifier,
@@ -77,11 +77,7 @@ export function planOf(flags: PlanFlags): Plan {
     // An attack that looks for the smallest perturbation needs no radius.
     if (!flags.eps && attacks.some((a) => a.definition.kind === 'fixed-eps'))
       throw new UsageError('no eps given', { hint: 'add --eps 8/255' })
-    for (const { name, options } of attacks)
-      if (!Object.hasOwn(losses, options.loss))
-        throw new UsageError(`${name}: there is no loss "${options.loss}"`, {
-          hint: `there are ${Object.keys(losses).join(', ')}`,
-        })
+    for (const { name, options } of attacks) explained(name, () => parseLoss(options.loss))
     const target = targetOf(flags.target)
     return {
       perturbations: flags.norm.map((n) => perturbations[n]!),
@@ -95,6 +91,15 @@ export function planOf(flags: PlanFlags): Plan {
     if (error instanceof AttackOptionError || error instanceof RangeError)
       throw new UsageError(error.message, { cause: error })
     throw error
+  }
+}
+
+/** Says which attack a loss was asked for by. */
+function explained(name: string, f: () => unknown): void {
+  try {
+    f()
+  } catch (error) {
+    throw new UsageError(`${name}: ${(error as Error).message}`, { cause: error })
   }
 }
 

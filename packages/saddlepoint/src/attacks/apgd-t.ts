@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { rankedTarget, targetRounds } from '../optimisers/ranked-targets.ts'
 import { apgdOptions, startOf, stepOf } from './apgd.ts'
-import { attack } from './attack.ts'
+import { attack, lossOption } from './attack.ts'
 
 export const apgdT = attack({
   name: 'apgd-t',
@@ -17,11 +17,11 @@ export const apgdT = attack({
       .min(1)
       .default(9)
       .describe('classes tried, from the likeliest on a clean sample'),
-    loss: z.string().default('dlr').describe('what it climbs: cross-entropy, margin or dlr'),
+    loss: lossOption('dlr'),
   }),
   rounds: (o, classes) => targetRounds(o.targetClasses, classes),
   steps: (o) => o.steps,
-  start: (scope, o) => ({ ...startOf(scope), target: rankedTarget(scope, o.targetClasses) }),
+  start: (scope, o) => ({ ...startOf(scope, o), target: rankedTarget(scope, o.targetClasses) }),
   step: (scope, state, o) => ({
     ...stepOf(scope, state, o, (logits) => scope.loss(logits, state['target'])),
     target: state['target']!,

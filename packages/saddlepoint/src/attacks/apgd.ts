@@ -1,8 +1,9 @@
 /** Auto-PGD on cross-entropy and on the difference of logits ratio. Croce & Hein 2020, Algorithm 1; in L1, Croce & Hein 2021. */
 import { z } from 'zod'
-import { apgdStart, apgdStep, type ApgdOptions } from '../optimisers/apgd.ts'
+import { apgdPoint, apgdStart, apgdStep, type ApgdOptions } from '../optimisers/apgd.ts'
 import { sparseApgdStart, sparseApgdStep } from '../optimisers/apgd-l1.ts'
-import { attack } from './attack.ts'
+import { startOption, startPoint, type Start } from '../optimisers/starts.ts'
+import { attack, lossOption } from './attack.ts'
 import type { AttackScope, AttackState } from './attack.ts'
 import type { Tensor } from '@saddlepoint/autodiff'
 
@@ -14,10 +15,14 @@ export const apgdOptions = z.object({
     .max(1)
     .default(0.75)
     .describe('share of steps that must raise the loss for the step size to stay (not in l1)'),
+  ...startOption('a random point of the sphere of radius eps'),
 })
 
-export const startOf = (scope: AttackScope) =>
-  scope.norm === 'l1' ? sparseApgdStart(scope) : apgdStart(scope)
+export const startOf = (scope: AttackScope, { start }: { start?: Start }) =>
+  (scope.norm === 'l1' ? sparseApgdStart : apgdStart)(
+    scope,
+    start || scope.given ? startPoint(scope, start ?? 'input') : apgdPoint(scope),
+  )
 
 export const stepOf = (
   scope: AttackScope,
@@ -34,7 +39,7 @@ const apgd = (name: string, loss: string) =>
     kind: 'fixed-eps',
     optimiser: 'Auto-PGD',
     options: apgdOptions.extend({
-      loss: z.string().default(loss).describe('what it climbs: cross-entropy, margin or dlr'),
+      loss: lossOption(loss),
     }),
     steps: (o) => o.steps,
     start: startOf,

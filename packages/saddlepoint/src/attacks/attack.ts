@@ -3,6 +3,7 @@ import type { Engine, NDArray, Tensor } from '@saddlepoint/autodiff'
 import { z } from 'zod'
 import type { Criterion } from '../criteria/criterion.ts'
 import type { Loss } from '../losses/loss.ts'
+import { lossForms } from '../losses/registry.ts'
 import type { Access, Target } from '../model/target.ts'
 import { fraction } from '../model/conventions.ts'
 import type { Ball, Perturbation } from '../perturbations/perturbation.ts'
@@ -27,6 +28,8 @@ export interface AttackScope {
   readonly labels: Tensor
   /** Wanted classes, int64 [N], if the attack is targeted. */
   readonly targets?: Tensor
+  /** Where the attack before this one ended, if it is to go on from there. */
+  readonly given?: Tensor
   readonly random: RandomSource
   /** Number of this step, from 0: a scalar. */
   readonly step: Tensor
@@ -81,9 +84,16 @@ export interface Finish<Options = object> {
   step(scope: AttackScope, state: AttackState, options: Options): AttackState
 }
 
+/** What is climbed, as text that `parseLoss` reads. */
+export const lossOption = (byDefault: string) =>
+  z
+    .string()
+    .default(byDefault)
+    .describe(`what it climbs: ${lossForms.join(', ')}`)
+
 /** Options that every attack of the shared driver has. */
 export const sharedOptions = z.object({
-  loss: z.string().default('cross-entropy').describe('what it climbs: cross-entropy, margin or dlr'),
+  loss: lossOption('cross-entropy'),
   restarts: z
     .number()
     .int()
@@ -113,6 +123,8 @@ export interface ConfiguredAttack {
   readonly definition: AttackDefinition
   readonly name: string
   readonly options: Readonly<Record<string, unknown>> & SharedOptions
+  /** An attack to run first, from whose last attempts this one sets out: see `startingFrom`. */
+  readonly from?: ConfiguredAttack
 }
 
 /** Chosen options that the attack does not have, or that are out of range. */
@@ -191,6 +203,8 @@ export interface AttackBatch {
   readonly eps: ArrayLike<number>
   /** Index of each sample in its data set: random numbers depend on it. */
   readonly samples: readonly number[]
+  /** Samples [n, …] to set out from, for an attack prepared with `from`. */
+  readonly start?: NDArray
 }
 
 export interface AttackControl {

@@ -14,6 +14,8 @@ import type {
   ConfiguredAttack,
   PreparedAttack,
 } from './attack.ts'
+import { parseLoss } from '../losses/index.ts'
+import { Chain } from './chain.ts'
 import type { TracedProgram } from './program.ts'
 import { joined, mapValues, partOf, Run } from './run.ts'
 import { asState, Tracer } from './tracer.ts'
@@ -26,7 +28,7 @@ const PROBED_VALUES = 2 ** 23
 
 /** Traces and loads an attack for one model, norm and criterion. */
 export async function prepare(attack: ConfiguredAttack, setting: AttackSetting): Promise<PreparedAttack> {
-  const { definition } = attack
+  const { definition, from } = attack
   const rule = gradientRules[attack.options.gradient]
   const needed = definition.access === 'gradient' && rule ? rule.access : definition.access
   if (!suffices(setting.model.access, needed))
@@ -45,7 +47,9 @@ export async function prepare(attack: ConfiguredAttack, setting: AttackSetting):
     tracer.check(),
     tracer.finish(),
   ])
-  return new TracedAttack(attack, setting, { start, step, check, finish }, tracer)
+  const prepared = new TracedAttack(attack, setting, { start, step, check, finish }, tracer)
+  if (!from) return prepared
+  return new Chain(await prepare(from, { ...setting, loss: parseLoss(from.options.loss) }), prepared)
 }
 
 type Programs = Readonly<Record<'start' | 'step' | 'check', TracedProgram>> & {

@@ -15,7 +15,9 @@ import { fmn } from './fmn.ts'
 import { fw } from './fw.ts'
 import { gaussianNoise, uniformNoise } from './noise.ts'
 import { mim } from './mim.ts'
+import { multiTargeted } from './multi-targeted.ts'
 import { nim } from './nim.ts'
+import { odiPgd } from './odi-pgd.ts'
 import { pdpgd } from './pdpgd.ts'
 import { pgd } from './pgd.ts'
 import { rays } from './rays.ts'
@@ -31,6 +33,8 @@ const factories = [
   mim,
   nim,
   pgd,
+  multiTargeted,
+  odiPgd,
   apgdCe,
   apgdDlr,
   apgdT,

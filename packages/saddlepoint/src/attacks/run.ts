@@ -32,6 +32,7 @@ export class Run {
       labels: int64([n], batch.labels),
       targets: int64([n], batch.targets ?? batch.labels),
       eps: float32([n], minimum ? Array.from(batch.eps, () => UNLIMITED) : batch.eps),
+      ...(batch.start && { given: batch.start }),
     }
   }
 

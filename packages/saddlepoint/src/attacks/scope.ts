@@ -1,8 +1,14 @@
 /** What a traced start or step works with, made for one target, set, loss and criterion; counts the passes it is asked for. */
-import { clip, gather, gradientOf, stack, withRank, type Tensor } from '@saddlepoint/autodiff'
+import { clip, gather, gradientOf, sameShape, stack, withRank, type Tensor } from '@saddlepoint/autodiff'
 import { gradientRules } from '../gradients/index.ts'
 import { repeatRows } from '../perturbations/norms.ts'
-import { AttackOptionError, type AttackScope, type AttackSetting, type ConfiguredAttack } from './attack.ts'
+import {
+  AttackOptionError,
+  type AttackScope,
+  type AttackSetting,
+  type AttackState,
+  type ConfiguredAttack,
+} from './attack.ts'
 import type { Declare } from './program.ts'
 
 /** Passes through the model that one call of a graph costs each sample. */
@@ -20,15 +26,19 @@ export interface Visit {
 export interface TracedScope {
   readonly scope: AttackScope
   readonly visited: readonly Visit[]
+  /** What the loss remembers of the clean samples, as a part of the state. */
+  readonly remembered: Readonly<Record<string, Tensor>>
   /** Most rows that one evaluation has for each sample. */
   width(): number
 }
 
+/** @param state what the step before has left; at the start there is none */
 export function scopeOf(
   attack: ConfiguredAttack,
   setting: AttackSetting,
   declare: Declare,
   passes: Passes,
+  state: AttackState | undefined,
   step: Tensor,
 ): TracedScope {
   const { model, perturbation, loss, criterion } = setting
@@ -50,6 +60,18 @@ export function scopeOf(
       `${attack.name}: there is no gradient "${attack.options.gradient}"; there are ${Object.keys(gradientRules).join(', ')}`,
     )
 
+  const inside = (samples: Tensor) => model.value && ((name: string) => model.value!(samples, name))
+  const remembered = state ? memoryOf(state) : remember()
+  const clean = Object.fromEntries(
+    Object.entries(remembered).map(([key, t]) => [key.slice(MEMORY.length), t]),
+  )
+  function remember(): Readonly<Record<string, Tensor>> {
+    if (!loss.remembers) return {}
+    passes.forwards++
+    const kept = loss.remembers({ logits: scores(x), value: inside(x) })
+    return Object.fromEntries(Object.entries(kept).map(([key, t]) => [`${MEMORY}${key}`, t]))
+  }
+
   const scope: AttackScope = {
     ball,
     around,
@@ -58,6 +80,7 @@ export function scopeOf(
     eps,
     labels,
     targets: wanted,
+    given: attack.from && !state ? startOf() : undefined,
     random: declare.random,
     step,
     round: declare.shared('round', []),
@@ -82,9 +105,16 @@ export function scopeOf(
       const rows = p.reshape([n * count, ...p.shape.slice(2)])
       return scores(many.apply(rows)).reshape([n, count, model.classes])
     },
-    loss: perProbe((logits, each, towards) =>
-      loss({ logits, labels: each(labels), targets: towards && each(towards) }),
-    ),
+    loss: perProbe((logits, each, towards) => {
+      const visit = visited.find((v) => v.logits === logits)
+      return loss({
+        logits,
+        labels: each(labels),
+        targets: towards && each(towards),
+        clean: Object.fromEntries(Object.entries(clean).map(([key, t]) => [key, each(t)])),
+        value: visit && inside(ball.apply(visit.p)),
+      })
+    }),
     succeeds: perProbe((logits, each) => criterion({ logits, labels: each(labels), targets: each(targets) })),
     derivative(value, p) {
       if (rule.access !== 'gradient')
@@ -107,8 +137,19 @@ export function scopeOf(
       return values.reshape([n, count])
     }
   }
-  return { scope, visited, width: () => width }
+  /** The perturbation that leads to where another attack has ended. */
+  function startOf(): Tensor {
+    const p = declare.perSample('given', model.shape).sub(x)
+    if (sameShape(ball.zero().shape, p.shape)) return ball.project(p)
+    throw new AttackOptionError(`${attack.name}: no attack can go on from another in ${perturbation.name}`)
+  }
+  return { scope, visited, remembered, width: () => width }
 }
+
+/** Before the names of what the loss remembers, in the state. */
+const MEMORY = 'clean.'
+const memoryOf = (state: AttackState) =>
+  Object.fromEntries(Object.entries(state).filter(([key]) => key.startsWith(MEMORY)))
 
 /** Scores of samples: of the model in the graph, or of a target that is asked between two graphs. */
 export function scoresOf({ model }: AttackSetting, declare: Declare, samples: Tensor): Tensor {

@@ -28,8 +28,8 @@ export class Tracer {
   /** Must be traced first: the shapes of the state are read off it. */
   start(): Promise<TracedProgram> {
     return this.build('start', (declare) => {
-      const { scope, visited } = this.scope(declare, this.passes.start)
-      const first = this.attack.definition.start(scope, this.attack.options)
+      const { scope, visited, remembered } = this.scope(declare, this.passes.start)
+      const first = { ...this.attack.definition.start(scope, this.attack.options), ...remembered }
       const state = this.minimum
         ? this.improved(
             scope,
@@ -60,19 +60,20 @@ export class Tracer {
 
   private advance(part: 'step' | 'finish', { step }: Pick<AttackDefinition, 'step'>): Promise<TracedProgram> {
     return this.build(part, (declare) => {
-      const { scope, visited } = this.scope(declare, this.passes[part], declare.shared('step', []))
       const state = this.declareState(declare)
+      const made = this.scope(declare, this.passes[part], state, declare.shared('step', []))
+      const { scope, visited, remembered } = made
       const next = step(scope, state, this.attack.options)
       if (this.minimum) return prefixed(this.improved(scope, { ...state, ...next }, visited))
-      return { ...prefixed(next), ...this.hits(scope, state, visited) }
+      return { ...prefixed({ ...remembered, ...next }), ...this.hits(scope, state, visited) }
     })
   }
 
   /** Judges where the state stands without a step, and gives the perturbed sample inside its bounds. */
   check(): Promise<TracedProgram> {
     return this.build('check', (declare) => {
-      const { scope } = this.scope(declare, { forwards: 0, backwards: 0 })
       const state = this.declareState(declare)
+      const { scope } = this.scope(declare, { forwards: 0, backwards: 0 }, state)
       const [low, high] = this.setting.model.bounds
       const sample = (p: Tensor) => clip(scope.ball.apply(p), low, high)
       const logits = scoresOf(this.setting, declare, sample(state.p))
@@ -132,8 +133,8 @@ export class Tracer {
     return { ...state, 'best.p': p, 'best.size': size }
   }
 
-  private scope(declare: Declare, passes: Passes, step: Tensor = scalar(0)) {
-    const traced = scopeOf(this.attack, this.setting, declare, passes, step)
+  private scope(declare: Declare, passes: Passes, state?: AttackState, step: Tensor = scalar(0)) {
+    const traced = scopeOf(this.attack, this.setting, declare, passes, state, step)
     this.traced.push(traced)
     return traced
   }

@@ -4,8 +4,7 @@ import { UNLIMITED, type ConfiguredAttack, type PreparedAttack } from '../attack
 import { prepare } from '../attacks/driver.ts'
 import { joinRows } from '../attacks/run.ts'
 import type { Criterion } from '../criteria/criterion.ts'
-import { losses } from '../losses/index.ts'
-import { ClassifierError } from '../model/errors.ts'
+import { parseLoss } from '../losses/index.ts'
 import type { Target } from '../model/target.ts'
 import type { Perturbation } from '../perturbations/perturbation.ts'
 import { targetOf, type CleanSample } from './clean.ts'
@@ -40,12 +39,7 @@ export interface CampaignPlan {
 export async function runCampaign(field: Field, plan: CampaignPlan): Promise<void> {
   const { model, options, criterion } = field
   const { attack, perturbation, place, indices } = plan
-  const named = { ...losses, ...options.losses }
-  const loss = named[attack.options.loss]
-  if (!loss)
-    throw new ClassifierError(
-      `there is no loss "${attack.options.loss}"; there are ${Object.keys(named).join(', ')}`,
-    )
+  const loss = parseLoss(attack.options.loss, options.losses)
   const verifier = new Verifier(model, perturbation, criterion)
   let prepared: Promise<PreparedAttack> | undefined
   const ready = () =>

@@ -29,7 +29,7 @@ export interface EvaluateOptions {
   readonly seed?: number
   /** Samples attacked together. @default 32 */
   readonly batchSize?: number
-  /** Losses by name beyond those of the library. */
+  /** Losses by name beyond those of the library: see `loss` for how one is written. */
   readonly losses?: Readonly<Record<string, Loss>>
   /**
    * Whether an attack skips the samples that an attack before it has broken. The worst case is the same, sooner; the

@@ -1,9 +1,9 @@
 /** The members of the loss axis. */
-import { crossEntropy } from './cross-entropy.ts'
-import { dlr } from './dlr.ts'
-import type { Loss } from './loss.ts'
-import { margin } from './margin.ts'
-
-export const losses: Readonly<Record<string, Loss>> = { 'cross-entropy': crossEntropy, margin, dlr }
-export { crossEntropy, dlr, margin }
-export { loss, scoreOf, type Loss, type LossContext } from './loss.ts'
+export { crossEntropy } from './cross-entropy.ts'
+export { dlr } from './dlr.ts'
+export { features } from './features.ts'
+export { kl } from './kl.ts'
+export { logitDifference } from './logit-difference.ts'
+export { loss, LossError, scoreOf, type Loss, type LossContext } from './loss.ts'
+export { margin, marginUpTo } from './margin.ts'
+export { losses, lossForms, parseLoss } from './registry.ts'

@@ -124,6 +124,27 @@ export class Classifier implements Target {
   }
 
   /**
+   * A value inside the model, [N, …], for samples [N, …shape] in `bounds`: for use while tracing.
+   *
+   * @param name of the value in the model's graph, or of the node whose first output it is
+   * @throws ClassifierError if there is none, or it is not one number or more for each sample
+   */
+  value(x: Tensor, name: string): Tensor {
+    const { inputs, source } = this.model
+    const { name: key, shape } = inputs[0]!
+    const node = source.graph.nodes.find((n) => n.name === name)
+    const value = node?.outputs[0] ?? name
+    if (!source.graph.nodes.some((n) => n.outputs.includes(value)))
+      throw new ClassifierError(`${this.name} has no layer "${name}"; saddle inspect --json lists them`)
+    const [found] = this.model.apply({ [key]: preprocess(x, this.conventions, shape) }, [value])
+    if (found!.type !== 'float32' || found!.shape[0] !== x.shape[0])
+      throw new ClassifierError(
+        `the layer "${name}" (${found!.type} ${formatShape(found!.shape)}) does not hold numbers for each sample`,
+      )
+    return found!
+  }
+
+  /**
    * Outputs of the untouched file, as logits or probabilities just as it gives them.
    *
    * @param x [n, …shape]

@@ -32,6 +32,8 @@ export interface Target {
   readonly queries?: number
   /** Scores while tracing: samples [N, …shape] → [N, classes]. Absent if the target can only be asked. */
   logits?(x: Tensor): Tensor
+  /** A value inside the model while tracing, by its name or that of its node: [N, …shape] → [N, …]. */
+  value?(x: Tensor, name: string): Tensor
   /** What the untouched model says: samples [n, …shape] → [n, classes]. */
   predict(x: NDArray, signal?: AbortSignal): Promise<NDArray>
   /** The most likely class of each row of scores, with its probability. */

@@ -27,10 +27,10 @@ const SMALLEST = 10
 /** The best point has become sparser if it holds less than this part of the nonzero values it had. */
 const SETTLED = 0.95
 
-export function sparseApgdStart(scope: AttackScope): AttackState {
+export function sparseApgdStart(scope: AttackScope, p: Tensor): AttackState {
   const { eps, x } = scope
   return {
-    ...apgdStart(scope),
+    ...apgdStart(scope, p),
     stepSize: eps,
     wanted: eps.mul(0).add(FIRST_SHARE * sampleSize(x)),
     count: eps.mul(0).add(sampleSize(x)),

@@ -45,7 +45,7 @@ export function checkpoints(steps: number): Checkpoint[] {
   return found
 }
 
-/** A random point on the sphere of radius eps; under L1 the point of the ball nearest to Gaussian noise, which is sparse. */
+/** Where the paper starts: a random point on the sphere of radius eps; under L1 the point of the ball nearest to Gaussian noise, which is sparse. */
 export function apgdPoint({ ball, norm, x, eps, random }: AttackScope): Tensor {
   const shape = x.shape.slice(1)
   if (norm === 'l1') return ball.project(random.normal(shape))
@@ -53,8 +53,7 @@ export function apgdPoint({ ball, norm, x, eps, random }: AttackScope): Tensor {
   return ball.project(t.mul(like(eps.div(ball.size(t)), t)))
 }
 
-export function apgdStart(scope: AttackScope): AttackState {
-  const p = apgdPoint(scope)
+export function apgdStart(scope: AttackScope, p: Tensor): AttackState {
   const nothing = scope.eps.mul(0).add(NOTHING)
   return {
     p,

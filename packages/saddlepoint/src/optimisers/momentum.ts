@@ -1,6 +1,7 @@
 /** Ascent along gradients accumulated at length 1. Dong et al. 2018, Algorithm 1; looking ahead, Lin et al. 2020, Algorithm 1. */
 import { abs, maximum, type Tensor } from '@saddlepoint/autodiff'
 import type { AttackScope, AttackState } from '../attacks/attack.ts'
+import { startPoint, type Start } from './starts.ts'
 import { like, sampleAxes, sampleSum } from '../perturbations/norms.ts'
 
 export interface MomentumOptions {
@@ -9,10 +10,11 @@ export interface MomentumOptions {
   readonly decay: number
   /** α, in the units of eps; eps / steps if absent. */
   readonly stepSize?: number
+  readonly start?: Start
 }
 
-export function momentumStart({ ball }: AttackScope): AttackState {
-  return { p: ball.zero(), momentum: ball.zero() }
+export function momentumStart(scope: AttackScope, { start = 'input' }: MomentumOptions): AttackState {
+  return { p: startPoint(scope, start), momentum: scope.ball.zero() }
 }
 
 /** @param ahead whether the gradient is taken where the momentum alone would lead (Nesterov) */

@@ -1,27 +1,34 @@
 /** Projected gradient ascent: a step of steepest ascent in the norm, then back into the ball. */
+import type { Tensor } from '@saddlepoint/autodiff'
 import type { AttackScope, AttackState } from '../attacks/attack.ts'
 import { like } from '../perturbations/norms.ts'
+import { startPoint, type Start } from './starts.ts'
 
 export interface ProjectedGradientOptions {
   readonly randomStart: boolean
+  readonly start?: Start
   /** Step length in the units of eps. */
   readonly stepSize?: number
 }
 
 export function projectedGradientStart(
-  { ball, random }: AttackScope,
-  { randomStart }: ProjectedGradientOptions,
+  scope: AttackScope,
+  { randomStart, start = randomStart ? 'uniform' : 'input' }: ProjectedGradientOptions,
 ): AttackState {
-  return { p: randomStart ? ball.random(random) : ball.zero() }
+  return { p: startPoint(scope, start) }
 }
 
-/** @param share step length as a part of eps, where no length is given */
+/**
+ * @param share step length as a part of eps, where no length is given
+ * @param gradient what is climbed; that of the chosen loss if absent
+ */
 export function projectedGradientStep(
   { ball, eps, ascend }: AttackScope,
   { p }: AttackState,
-  { stepSize }: ProjectedGradientOptions,
+  { stepSize }: Pick<ProjectedGradientOptions, 'stepSize'>,
   share: number,
+  gradient: (p: Tensor) => Tensor = ascend,
 ): AttackState {
   const length = stepSize === undefined ? like(eps.mul(share), p) : stepSize
-  return { p: ball.project(p.add(ball.steepest(ascend(p), p).mul(length))) }
+  return { p: ball.project(p.add(ball.steepest(gradient(p), p).mul(length))) }
 }
