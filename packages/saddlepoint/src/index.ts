@@ -2,7 +2,14 @@
 export { classifier, Classifier, ClassifierError, type ClassifierOptions } from './model/classifier.ts'
 export { blackBox, BlackBox, QueryBudgetError, type Ask, type BlackBoxOptions } from './model/black-box.ts'
 export type { Access, Target } from './model/target.ts'
-export * from './gradients/index.ts'
+export {
+  gradientRules,
+  type Climb,
+  type EstimateOptions,
+  type GradientRule,
+  type Slope,
+} from './gradients/index.ts'
+export { nes } from './attacks/nes.ts'
 export { conventionsSchema, parseFraction, type Conventions } from './model/conventions.ts'
 export * from './losses/index.ts'
 export * from './perturbations/index.ts'
@@ -47,6 +54,9 @@ export { fw } from './attacks/fw.ts'
 export { gaussianNoise, uniformNoise } from './attacks/noise.ts'
 export { square } from './attacks/square.ts'
 export { rays } from './attacks/rays.ts'
+export { spsa } from './attacks/spsa.ts'
+export { bandits } from './attacks/bandits.ts'
+export { nattack } from './attacks/nattack.ts'
 export { ddn } from './attacks/ddn.ts'
 export { fmn } from './attacks/fmn.ts'
 export { sigmaZero } from './attacks/sigma-zero.ts'

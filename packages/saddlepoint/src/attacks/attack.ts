@@ -18,6 +18,8 @@ export interface AttackScope {
   readonly ball: Ball
   /** The ball of another radius [N] around the same samples. */
   around(radius: Tensor): Ball
+  /** The set around n copies of each sample: p [N · n, …]. */
+  repeated(count: number): Ball
   /** Name of the perturbation set, for attacks that have a rule of their own for each. */
   readonly norm: string
   /** Clean samples [N, …]. */

@@ -16,6 +16,10 @@ import { fw } from './fw.ts'
 import { gaussianNoise, uniformNoise } from './noise.ts'
 import { mim } from './mim.ts'
 import { multiTargeted } from './multi-targeted.ts'
+import { nes } from './nes.ts'
+import { spsa } from './spsa.ts'
+import { bandits } from './bandits.ts'
+import { nattack } from './nattack.ts'
 import { nim } from './nim.ts'
 import { odiPgd } from './odi-pgd.ts'
 import { pdpgd } from './pdpgd.ts'
@@ -40,6 +44,10 @@ const factories = [
   apgdT,
   fw,
   square,
+  nes,
+  spsa,
+  bandits,
+  nattack,
   gaussianNoise,
   uniformNoise,
   ddn,

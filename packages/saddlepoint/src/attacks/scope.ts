@@ -75,6 +75,8 @@ export function scopeOf(
   const scope: AttackScope = {
     ball,
     around,
+    repeated: (count) =>
+      perturbation.around({ x: repeatRows(x, count), eps: repeatRows(eps, count), bounds }),
     norm: perturbation.name,
     x,
     eps,
@@ -101,9 +103,8 @@ export function scopeOf(
           Array.from({ length: count }, (_, i) => scores(ball.apply(gather(p, i, 1)))),
           1,
         )
-      const many = perturbation.around({ x: repeatRows(x, count), eps: repeatRows(eps, count), bounds })
       const rows = p.reshape([n * count, ...p.shape.slice(2)])
-      return scores(many.apply(rows)).reshape([n, count, model.classes])
+      return scores(scope.repeated(count).apply(rows)).reshape([n, count, model.classes])
     },
     loss: perProbe((logits, each, towards) => {
       const visit = visited.find((v) => v.logits === logits)

@@ -63,12 +63,15 @@ export function scoreOf(logits: Tensor, classes: Tensor): Tensor {
 
 /** Scores [N, K] with that of one class per sample so low that it never counts. */
 export function withoutClass(logits: Tensor, classes: Tensor): Tensor {
-  const k = logits.shape[1]!
-  const index = constant(
-    int64(
-      [1, k],
-      Array.from({ length: k }, (_, i) => i),
-    ),
-  )
+  const index = indexRow(logits.shape[1]!)
   return where(equal(index, classes.reshape([classes.shape[0]!, 1])), -3e38, logits)
 }
+
+/** 0 … count − 1, int64 [1, count]. */
+export const indexRow = (count: number) =>
+  constant(
+    int64(
+      [1, count],
+      Array.from({ length: count }, (_, i) => i),
+    ),
+  )
