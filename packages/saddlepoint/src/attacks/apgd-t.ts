@@ -1,7 +1,7 @@
 /** Auto-PGD towards one class after another, likeliest first, by the targeted DLR loss. Croce & Hein 2020, section 4 and Algorithm 1. */
 import { z } from 'zod'
 import { rankedTarget, targetRounds } from '../optimisers/ranked-targets.ts'
-import { apgdOptions, startOf, stepOf } from './apgd.ts'
+import { apgdOptions, startOf, stepOf, wanders } from './apgd.ts'
 import { attack, lossOption } from './attack.ts'
 
 export const apgdT = attack({
@@ -19,6 +19,7 @@ export const apgdT = attack({
       .describe('classes tried, from the likeliest on a clean sample'),
     loss: lossOption('dlr'),
   }),
+  wanders,
   rounds: (o, classes) => targetRounds(o.targetClasses, classes),
   steps: (o) => o.steps,
   start: (scope, o) => ({ ...startOf(scope, o), target: rankedTarget(scope, o.targetClasses) }),

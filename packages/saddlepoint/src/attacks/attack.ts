@@ -71,6 +71,8 @@ export interface AttackDefinition<Options extends z.ZodObject = z.ZodObject> {
   /** Perturbation sets it is made for; any when absent. */
   readonly norms?: readonly string[]
   readonly options: Options
+  /** Whether it looks at points beyond the radius on its way, where what succeeds is no success; it does not when absent. */
+  wanders?(norm: string, options: z.output<Options>): boolean
   /** Rounds of one restart, where the attack goes through several (one for each target class, say). */
   rounds?(options: z.output<Options>, classes: number): number
   steps(options: z.output<Options>): number

@@ -1,5 +1,16 @@
 /** Traces the parts of an attack into graphs: its start, its step, and the judgement of what they arrive at. */
-import { and, clip, less, not, or, scalar, where, type NDArray, type Tensor } from '@saddlepoint/autodiff'
+import {
+  and,
+  clip,
+  less,
+  lessOrEqual,
+  not,
+  or,
+  scalar,
+  where,
+  type NDArray,
+  type Tensor,
+} from '@saddlepoint/autodiff'
 import type { AttackDefinition, AttackScope, AttackSetting, AttackState, ConfiguredAttack } from './attack.ts'
 import { TracedProgram, type Declare } from './program.ts'
 import { flag, scopeOf, scoresOf, type Passes, type TracedScope, type Visit } from './scope.ts'
@@ -8,6 +19,9 @@ export type { Passes }
 
 /** A size that no perturbation has: nothing was found yet. */
 export const NOTHING = 1e30
+
+/** Room for float32 rounding in a size: half of what verification leaves. */
+const ROUNDING = 5e-6
 
 export class Tracer {
   readonly passes: Record<'start' | 'step' | 'finish', Passes> = {
@@ -78,11 +92,19 @@ export class Tracer {
       const sample = (p: Tensor) => clip(scope.ball.apply(p), low, high)
       const logits = scoresOf(this.setting, declare, sample(state.p))
       if (!this.minimum)
-        return { success: scope.succeeds(logits), adversarial: sample(state.p), size: scope.eps }
+        return { success: this.holds(scope, state.p, logits), adversarial: sample(state.p), size: scope.eps }
       const final = this.improved(scope, state, [{ p: state.p, logits }])
       const size = final['best.size']!
       return { success: less(size, NOTHING / 2), adversarial: sample(final['best.p']!), size }
     })
+  }
+
+  /** Whether a point succeeds, and inside the set if the attack may be beyond it. */
+  private holds(scope: AttackScope, p: Tensor, logits: Tensor): Tensor {
+    const { definition, options } = this.attack
+    const success = scope.succeeds(logits)
+    if (!definition.wanders?.(scope.norm, options)) return success
+    return and(success, lessOrEqual(scope.ball.size(p), scope.eps.mul(1 + ROUNDING)))
   }
 
   private get minimum(): boolean {
@@ -112,7 +134,10 @@ export class Tracer {
   /** Whether a visited point succeeds; the point itself too, where it is another than the state's. */
   private hits(scope: AttackScope, state: AttackState, visited: readonly Visit[]): Record<string, Tensor> {
     if (!visited.length) return {}
-    const [first, ...others] = visited.map(({ p, logits }) => ({ p, success: scope.succeeds(logits) }))
+    const [first, ...others] = visited.map(({ p, logits }) => ({
+      p,
+      success: this.holds(scope, p, logits),
+    }))
     let { p, success } = first!
     for (const other of others) {
       p = where(flag(and(other.success, not(success)), p), other.p, p)

@@ -2,8 +2,10 @@
 import {
   abs,
   and,
-  equal,
+  constant,
+  float32,
   floor,
+  gather,
   gatherElements,
   greater,
   greaterOrEqual,
@@ -16,22 +18,52 @@ import {
 } from '@saddlepoint/autodiff'
 import type { AttackScope, AttackState } from '../attacks/attack.ts'
 import { flat, like, sampleSize, sampleSum } from '../perturbations/norms.ts'
-import { apgdStart, observe, type ApgdOptions } from './apgd.ts'
+import { NOTHING, observe } from './apgd.ts'
+
+export interface SparseApgdOptions {
+  readonly steps: number
+  /** Whether it begins in larger balls (multi-eps APGD). */
+  readonly shrinking: boolean
+}
 
 /** Share of the values that the first steps change, and of the best point's nonzero values that later ones do (section 3.3). */
 const FIRST_SHARE = 0.2
 const SPARSER = 1.5
-/** Where the best point's sparsity has settled the step shrinks by this much, down to a tenth of eps. */
+/** Where the best point's sparsity has settled the step shrinks by this much, down to a tenth of the radius. */
 const SHRINK = 1.5
 const SMALLEST = 10
 /** The best point has become sparser if it holds less than this part of the nonzero values it had. */
 const SETTLED = 0.95
+/** Share of a stage's steps between two judgements. */
+const SPAN = 0.04
 
-export function sparseApgdStart(scope: AttackScope, p: Tensor): AttackState {
-  const { eps, x } = scope
+/** Steps in one ball. */
+export interface Stage {
+  readonly from: number
+  readonly steps: number
+  /** In the units of eps. */
+  readonly radius: number
+}
+
+/** Balls of 3, 2 and 1 eps for 30, 30 and 40 % of the steps (multi-eps APGD, section 3.4), or the last one alone. */
+export function stages({ steps, shrinking }: SparseApgdOptions): Stage[] {
+  const first = shrinking ? Math.floor(0.3 * steps) : 0
+  return [
+    { from: 0, steps: first, radius: 3 },
+    { from: first, steps: first, radius: 2 },
+    { from: 2 * first, steps: steps - 2 * first, radius: 1 },
+  ].filter((stage) => stage.steps > 0)
+}
+
+/** @param chosen where it begins; if absent, at the point of the first ball nearest to Gaussian noise, which is sparse */
+export function sparseApgdStart(scope: AttackScope, o: SparseApgdOptions, chosen?: Tensor): AttackState {
+  const { eps, x, around, random } = scope
+  const radius = eps.mul(stages(o)[0]!.radius)
+  const p = chosen ?? around(radius).project(random.normal(x.shape.slice(1)))
+  const entered = enter(p, radius)
+  if (o.shrinking) return entered
   return {
-    ...apgdStart(scope, p),
-    stepSize: eps,
+    ...entered,
     wanted: eps.mul(0).add(FIRST_SHARE * sampleSize(x)),
     count: eps.mul(0).add(sampleSize(x)),
   }
@@ -40,31 +72,71 @@ export function sparseApgdStart(scope: AttackScope, p: Tensor): AttackState {
 export function sparseApgdStep(
   scope: AttackScope,
   state: AttackState,
-  { steps }: ApgdOptions,
+  o: SparseApgdOptions,
   climb: (logits: Tensor) => Tensor = scope.loss,
 ): AttackState {
-  const { ball, eps, step, x } = scope
-  const { gradient: slope, ...seen } = observe(scope, state, climb)
-  const reached = everyNth(step, Math.max(Math.floor(0.04 * steps), 1))
+  const { eps, step, x, around } = scope
+  const plan = stages(o)
+  /** A number of this step's stage: a scalar. */
+  const now = (of: (stage: Stage, step: number) => number) =>
+    gather(
+      constant(
+        float32(
+          [o.steps],
+          plan.flatMap((stage) => Array.from({ length: stage.steps }, (_, i) => of(stage, stage.from + i))),
+        ),
+      ),
+      step.cast('int64'),
+    )
+  const radius = eps.mul(now((stage) => stage.radius))
+  const { gradient: slope, loss: _, ...seen } = observe(scope, state, climb)
+  const reached = greater(
+    now((stage, i) => Number(i > stage.from && (i - stage.from) % spanOf(stage) === 0)),
+    0,
+  )
 
-  const count = sampleSum(greater(abs(seen.best), 0).cast('float32'))
+  const count = nonzero(seen.best)
   const sparser = less(count, state.count!.mul(SETTLED))
-  const shrunk = maximum(state.stepSize!.div(SHRINK), eps.div(SMALLEST))
-  const stepSize = where(reached, where(sparser, eps, shrunk), state.stepSize!)
+  const shrunk = maximum(state.stepSize!.div(SHRINK), radius.div(SMALLEST))
+  const stepSize = where(reached, where(sparser, radius, shrunk), state.stepSize!)
   const wanted = where(reached, count.div(SPARSER), state.wanted!)
   const back = and(reached, sparser)
   const from = where(like(back, x), seen.best, state.p)
   const gradient = where(like(back, x), seen.bestGradient, slope)
 
-  return {
-    ...state,
+  const next: AttackState = {
     ...seen,
-    p: ball.project(from.add(sparseStep(gradient, wanted).mul(like(stepSize, x)))),
+    p: around(radius).project(from.add(sparseStep(gradient, wanted).mul(like(stepSize, x)))),
     stepSize,
     wanted,
     count: where(reached, count, state.count!),
   }
+  if (plan.length === 1) return next
+  // The last step of a stage leads to what is nearest to its best point in the next ball.
+  const smaller = eps.mul(now((stage, i) => plan.find((s) => s.from === i + 1)?.radius ?? stage.radius))
+  const entered = enter(around(smaller).project(seen.best), smaller)
+  const leaves = less(smaller, radius)
+  return Object.fromEntries(
+    Object.entries(next).map(([key, value]) => [key, where(like(leaves, value), entered[key]!, value)]),
+  ) as AttackState
 }
+
+/** The state at the beginning of a stage. */
+function enter(p: Tensor, radius: Tensor): AttackState {
+  const count = nonzero(p)
+  return {
+    p,
+    best: p,
+    bestGradient: p.mul(0),
+    bestLoss: radius.mul(0).add(NOTHING),
+    stepSize: radius,
+    wanted: count.div(SPARSER),
+    count,
+  }
+}
+
+const spanOf = (stage: Stage) => Math.max(Math.floor(SPAN * stage.steps), 1)
+const nonzero = (p: Tensor) => sampleSum(greater(abs(p), 0).cast('float32'))
 
 /** The signs of a gradient's largest values, of L1 length 1. */
 function sparseStep(gradient: Tensor, wanted: Tensor): Tensor {
@@ -75,11 +147,4 @@ function sparseStep(gradient: Tensor, wanted: Tensor): Tensor {
   const chosen = greaterOrEqual(abs(gradient), like(threshold, gradient)).cast('float32')
   const step = sign(gradient).mul(chosen)
   return step.div(like(sampleSum(abs(step)).add(1e-10), step))
-}
-
-/** True at every n-th step, but not at the first. */
-function everyNth(step: Tensor, n: number): Tensor {
-  // Whole numbers below 2²⁴ divide exactly where they divide at all.
-  const turn = step.div(n)
-  return and(greater(step, 0), equal(turn, floor(turn)))
 }

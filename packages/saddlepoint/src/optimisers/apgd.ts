@@ -23,7 +23,8 @@ export interface ApgdOptions {
 /** First step size in the units of eps, and the share of a new step against that of the last movement (section 3.1). */
 const FIRST_STEP = 2
 const ALPHA = 0.75
-const NOTHING = -3e38
+/** Lower than any loss. */
+export const NOTHING = -3e38
 
 /** After which iterations the step size is judged, and how many it is judged by. */
 export interface Checkpoint {
@@ -82,11 +83,12 @@ export function apgdStep(
   climb: (logits: Tensor) => Tensor = scope.loss,
 ): AttackState {
   const { ball, step } = scope
-  const { gradient: slope, ...seen } = observe(scope, state, climb)
+  const { gradient: slope, loss, ...seen } = observe(scope, state, climb)
+  const rises = state.rises!.add(greater(loss, state.lastLoss!).cast('float32'))
   const span = spanAt(step, checkpoints(steps))
   const reached = greater(span, 0)
 
-  const oscillates = lessOrEqual(seen.rises, span.mul(rho))
+  const oscillates = lessOrEqual(rises, span.mul(rho))
   const stalls = and(equal(state.halved!, 0), greaterOrEqual(state.checkedLoss!, seen.bestLoss))
   const halve = and(reached, or(oscillates, stalls))
   const stepSize = where(halve, state.stepSize!.mul(0.5), state.stepSize!)
@@ -101,7 +103,8 @@ export function apgdStep(
     ...seen,
     p,
     previous: from,
-    rises: where(reached, 0, seen.rises),
+    lastLoss: loss,
+    rises: where(reached, 0, rises),
     checkedLoss: where(reached, seen.bestLoss, state.checkedLoss!),
     halved: where(reached, halve.cast('float32'), state.halved!),
     stepSize,
@@ -110,15 +113,14 @@ export function apgdStep(
 
 /** The loss and its gradient where the state stands, and the best point so far with them. */
 export function observe(scope: AttackScope, { p, ...state }: AttackState, climb: (logits: Tensor) => Tensor) {
-  const { value: lastLoss, gradient } = scope.slope(p, climb)
-  const better = greater(lastLoss, state.bestLoss!)
+  const { value: loss, gradient } = scope.slope(p, climb)
+  const better = greater(loss, state.bestLoss!)
   return {
     gradient,
-    lastLoss,
-    rises: state.rises!.add(greater(lastLoss, state.lastLoss!).cast('float32')),
+    loss,
     best: where(like(better, p), p, state.best!),
     bestGradient: where(like(better, p), gradient, state.bestGradient!),
-    bestLoss: where(better, lastLoss, state.bestLoss!),
+    bestLoss: where(better, loss, state.bestLoss!),
   }
 }
 

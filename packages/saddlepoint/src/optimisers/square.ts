@@ -1,4 +1,7 @@
-/** The Square attack's random search: schedule, windows and proposals. Andriushchenko, Croce, Flammarion, Hein 2020, Algorithms 1 to 3. */
+/**
+ * The Square attack's random search: schedule, windows and proposals. Andriushchenko, Croce, Flammarion, Hein 2020, Algorithms 1
+ * to 3; in L1, Croce & Hein 2021, appendix.
+ */
 import {
   abs,
   and,
@@ -113,9 +116,14 @@ export function squareLinf(
   return where(like(same, x), changed(where(turned, signs.neg(), signs)), p)
 }
 
-// L2, Algorithm 3 ---------------------------------------------------------------------------------------------------------
+// L2, Algorithm 3, and L1 ---------------------------------------------------------------------------------------------------------
 
-/** Tiles of two opposite bumps each, five to a side, of total length eps. */
+/** The exponent of a norm that is a sum of powers. */
+const exponentOf = (scope: AttackScope) => (scope.norm === 'l1' ? 1 : 2)
+const powers = (t: Tensor, exponent: number) => (exponent === 1 ? abs(t) : t.square())
+const root = (sum: Tensor, exponent: number) => (exponent === 1 ? sum : sqrt(sum))
+
+/** Tiles of two opposite bumps each, five to a side, of total length eps in L2 and at most that in L1. */
 export function bumps(scope: AttackScope): Tensor {
   const { x, random } = scope
   const [channels, height, width] = picture(x)
@@ -154,13 +162,15 @@ export function bumps(scope: AttackScope): Tensor {
     scalar(side),
     inside,
     Math.max(height, width),
+    exponentOf(scope),
   )
   return ofLength(scope, bump.mul(signs))
 }
 
 /** The change in one window is moved to another, with two bumps added; what length is left goes there too. */
-export function squareL2(scope: AttackScope, best: Tensor, o: SquareOptions): Tensor {
+export function squareBumps(scope: AttackScope, best: Tensor, o: SquareOptions): Tensor {
   const { x, eps, random, step } = scope
+  const exponent = exponentOf(scope)
   const [channels, height, width] = picture(x)
   const smaller = Math.min(height, width)
   const wanted = maximum(round(sqrt(windowShare(step, o).mul(height * width))), 3)
@@ -170,28 +180,27 @@ export function squareL2(scope: AttackScope, best: Tensor, o: SquareOptions): Te
   const source = randomWindow(random, x, side, side)
   const delta = asPictures(best)
 
-  const perChannel = (t: Tensor) => t.square().sum([2, 3], true)
+  const perChannel = (t: Tensor) => powers(t, exponent).sum([2, 3], true)
   const cut = (t: Tensor, window: Tensor) => where(window, t, 0)
-  const unused = maximum(
-    withRank(eps, 4)
-      .square()
-      .sub(delta.square().sum([1, 2, 3], true)),
-    0,
+  const unused = maximum(powers(withRank(eps, 4), exponent).sub(perChannel(delta).sum(1, true)), 0)
+  const length = root(
+    perChannel(cut(delta, or(target.inside, source.inside))).add(unused.div(channels)),
+    exponent,
   )
-  const length = sqrt(perChannel(cut(delta, or(target.inside, source.inside))).add(unused.div(channels)))
   const turned = greaterOrEqual(withRank(random.uniform([]), 4), 0.5)
-  const bump = twoBumps(target.row, target.column, turned, side, target.inside, Math.max(height, width))
+  const longest = Math.max(height, width)
+  const bump = twoBumps(target.row, target.column, turned, side, target.inside, longest, exponent)
   const old = cut(delta, target.inside)
   const direction = bump
     .mul(randomSigns(random, [channels, 1, 1]))
-    .add(old.div(sqrt(perChannel(old)).add(1e-12)))
-  const renewed = direction.div(sqrt(perChannel(direction)).add(1e-12)).mul(length)
+    .add(old.div(root(perChannel(old), exponent).add(1e-12)))
+  const renewed = direction.div(root(perChannel(direction), exponent).add(1e-12)).mul(length)
   return ofLength(scope, where(target.inside, renewed, where(source.inside, 0, delta)))
 }
 
 /**
  * η (section 3.3): in a square, one bump that falls off by 1/m² from ring to ring, and its negative below it, or beside it
- * where turned; each half of length 1/√2.
+ * where turned; both halves of the same length, which is 1 for the whole.
  *
  * @param row row of each pixel in its square, and `column` likewise
  */
@@ -202,6 +211,7 @@ function twoBumps(
   side: Tensor,
   inside: Tensor,
   longest: number,
+  exponent: number,
 ): Tensor {
   const [along, beside] = [where(turned, column, row), where(turned, row, column)]
   const rings = constant(float32([longest + 2], sumsOfInverseSquares(longest + 2)))
@@ -213,11 +223,11 @@ function twoBumps(
       gather(rings, minimum(ring, longest + 1).cast('int64')),
     )
     const cut = where(and(inside, within(at, size)), value, 0)
-    return cut.div(sqrt(cut.square().sum([1, 2, 3], true)).add(1e-12))
+    return cut.div(root(powers(cut, exponent).sum([1, 2, 3], true), exponent).add(1e-12))
   }
   return half(along, height)
     .sub(half(along.sub(height), side.sub(height)))
-    .mul(Math.SQRT1_2)
+    .mul(0.5 ** (1 / exponent))
 }
 
 /** Σ 1/m² over m ≤ n, for n from 0. */
@@ -226,8 +236,10 @@ function sumsOfInverseSquares(count: number): number[] {
   return range(count).map((n) => (sum += n ? 1 / n ** 2 : 0))
 }
 
-function ofLength({ ball, x, eps }: AttackScope, pictures: Tensor): Tensor {
+/** Of length eps in L2, where the bounds allow it; in L1 what is too long is projected, which leaves it sparse. */
+function ofLength({ ball, x, eps, norm }: AttackScope, pictures: Tensor): Tensor {
   const delta = pictures.reshape(x.shape)
+  if (norm === 'l1') return ball.project(delta)
   return ball.project(delta.mul(like(eps.div(maximum(ball.size(delta), 1e-12)), delta)))
 }
 
