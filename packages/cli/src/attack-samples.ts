@@ -1,6 +1,6 @@
 /** Attacks a handful of samples, each attack in turn on what those before it have not broken, and verifies the outcome. */
 import { takeRows, type NDArray } from '@saddlepoint/autodiff'
-import { parseLoss, prepare, Random, Verifier, type Classifier, type Verified } from 'saddlepoint'
+import { chosenFor, parseLoss, prepare, Random, Verifier, type Classifier, type Verified } from 'saddlepoint'
 import type { Plan } from './commands/plan.ts'
 
 /** The output wanted for one sample; its own label if the attack is untargeted. */
@@ -49,7 +49,7 @@ export async function search(
     forwards: Array.from({ length: n }, () => 0),
     backwards: Array.from({ length: n }, () => 0),
   }
-  for (const attack of attacks) {
+  for (const attack of chosenFor(perturbation!.name, attacks)) {
     const left = labels.map((_, i) => i).filter((i) => !found.verified[i]!.holds)
     if (!left.length) break
     const pick = (values: readonly number[]) => left.map((i) => values[i]!)

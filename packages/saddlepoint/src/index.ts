@@ -23,6 +23,7 @@ export {
 } from './criteria/criterion.ts'
 export {
   attack,
+  chosenFor,
   optionsOf,
   AttackOptionError,
   type AttackBatch,

@@ -2,7 +2,7 @@
 import { takeRows, type NDArray } from '@saddlepoint/autodiff'
 import type { Command } from 'commander'
 import { basename, join } from 'node:path'
-import { classifier as classifierOf, type Classifier } from 'saddlepoint'
+import { chosenFor, classifier as classifierOf, type Classifier } from 'saddlepoint'
 import { search, stack, targetOf } from '../attack-samples.ts'
 import { columns } from '../columns.ts'
 import { readClassIndex, writeFileAtomic, writeNpy, writePng } from '../data/index.ts'
@@ -190,7 +190,7 @@ async function finish(
     norm: perturbation!.name,
     eps,
     criterion: criterion.name,
-    attacks: attacks.map((a) => ({ name: a.name, ...a.options })),
+    attacks: chosenFor(perturbation!.name, attacks).map((a) => ({ name: a.name, ...a.options })),
     succeeded: results.filter((r) => r.success).length,
     results,
     skipped,

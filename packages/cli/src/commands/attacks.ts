@@ -36,8 +36,9 @@ function preset(name: string, { json }: CommonFlags): void {
 }
 
 function members(name: string): string {
-  const { attacks, cascade } = presets[name]!
-  return `${attacks.join(' ')}${cascade ? ', each on what is left' : ''}`
+  const { attacks, inNorm = {}, cascade } = presets[name]!
+  const others = Object.entries(inNorm).map(([norm, list]) => `; in ${norm} ${list.join(' ')}`)
+  return `${attacks.join(' ')}${others.join('')}${cascade ? '; each on what is left' : ''}`
 }
 
 function one(name: string, { json }: CommonFlags): void {

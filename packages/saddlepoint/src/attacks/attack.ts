@@ -129,7 +129,13 @@ export interface ConfiguredAttack {
   readonly options: Readonly<Record<string, unknown>> & SharedOptions
   /** An attack to run first, from whose last attempts this one sets out: see `startingFrom`. */
   readonly from?: ConfiguredAttack
+  /** Perturbation sets it was chosen for, such as by a preset that has others for the rest; all when absent. */
+  readonly chosenFor?: (norm: string) => boolean
 }
+
+/** Those of several attacks that were chosen for a perturbation set. */
+export const chosenFor = (norm: string, attacks: readonly ConfiguredAttack[]) =>
+  attacks.filter((a) => a.chosenFor?.(norm) ?? true)
 
 /** Chosen options that the attack does not have, or that are out of range. */
 export class AttackOptionError extends Error {

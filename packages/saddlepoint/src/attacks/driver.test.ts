@@ -6,7 +6,7 @@ import { linearModel, type LinearModel } from '../linear-model.test.support.ts'
 import { losses } from '../losses/index.ts'
 import { linf } from '../perturbations/index.ts'
 import type { ConfiguredAttack } from './attack.ts'
-import { AttackOptionError, UNLIMITED } from './attack.ts'
+import { AttackOptionError, chosenFor, UNLIMITED } from './attack.ts'
 import { prepare } from './driver.ts'
 import { fabT } from './fab-t.ts'
 import { pgd } from './pgd.ts'
@@ -143,11 +143,19 @@ describe('attacks as text', () => {
     expect(parseAttack('quick').map((a) => a.name)).toEqual(['fgsm', 'pgd'])
   })
   test('standard is the cascade of AutoAttack with its settings', () => {
-    const [ce, t, fab, square] = parseAttack('standard')
+    const [ce, t, fab, square, ...more] = chosenFor('linf', parseAttack('standard'))
+    expect(more).toEqual([])
     expect(ce).toMatchObject({ name: 'apgd-ce', options: { steps: 100, rho: 0.75, restarts: 1 } })
     expect(t).toMatchObject({ name: 'apgd-t', options: { loss: 'dlr', steps: 100, targetClasses: 9 } })
     expect(fab).toMatchObject({ name: 'fab-t', options: { steps: 100, targetClasses: 9, restarts: 1 } })
-    expect(square).toMatchObject({ name: 'square', options: { loss: 'margin', queries: 5000, pInit: 0.8 } })
+    expect(square).toMatchObject({
+      name: 'square',
+      options: { loss: 'margin', queries: 5000, pInit: 0.8, rescale: false },
+    })
+    const sparse = chosenFor('l1', parseAttack('standard'))
+    expect(sparse.map((a) => a.name)).toEqual(['apgd-ce', 'apgd-t', 'fab-t', 'square'])
+    expect(sparse[0]!.options).toMatchObject({ restarts: 5, shrinking: true })
+    expect(sparse[1]!.options).toMatchObject({ targetClasses: 5, restarts: 1, shrinking: true })
     expect([['standard'], ['auto'], ['quick'], ['standard', 'pgd'], []].map(isCascade)).toEqual([
       true,
       true,

@@ -74,12 +74,18 @@ export const definitions: readonly AttackDefinition[] = factories.map((f) => f.d
 /** A named set of attacks. */
 export interface Preset {
   readonly attacks: readonly string[]
+  /** The attacks instead of those, by perturbation set. */
+  readonly inNorm?: Readonly<Record<string, readonly string[]>>
   /** Whether each attack is made for what those before it left standing: see `cascade` of EvaluateOptions. */
   readonly cascade?: boolean
 }
 
-/** After AutoAttack's standard version in Linf and L2, Croce & Hein 2020, section 5; its settings for L1 are others. */
-const standard: Preset = { attacks: ['apgd-ce', 'apgd-t', 'fab-t', 'square'], cascade: true }
+/** AutoAttack's standard version, Croce & Hein 2020, section 5; in L1, Croce & Hein 2021; Square's schedule as in their code. */
+const standard: Preset = {
+  attacks: ['apgd-ce', 'apgd-t', 'fab-t', 'square:rescale=false'],
+  inNorm: { l1: ['apgd-ce:restarts=5', 'apgd-t:targetClasses=5', 'fab-t', 'square:rescale=false'] },
+  cascade: true,
+}
 
 export const presets: Readonly<Record<string, Preset>> = {
   quick: { attacks: ['fgsm', 'pgd:steps=20'] },
@@ -112,7 +118,7 @@ export function parseAttack(text: string): ConfiguredAttack[] {
   const preset = presetOf(name)
   if (preset) {
     if (rest) throw new AttackOptionError(`the preset ${name} takes no options`)
-    return preset.attacks.flatMap(parseAttack)
+    return membersOf(preset)
   }
   const factory = attacks.get(name)
   if (!factory)
@@ -128,6 +134,15 @@ export function parseAttack(text: string): ConfiguredAttack[] {
     return [key, parseValue(value)]
   })
   return [factory(Object.fromEntries(options))]
+}
+
+function membersOf({ attacks: usual, inNorm = {} }: Preset): ConfiguredAttack[] {
+  const members = (texts: readonly string[], chosen: (norm: string) => boolean) =>
+    texts.flatMap(parseAttack).map((a) => ({ ...a, chosenFor: chosen }))
+  return [
+    ...members(usual, (norm) => !Object.hasOwn(inNorm, norm)),
+    ...Object.entries(inNorm).flatMap(([own, texts]) => members(texts, (norm) => norm === own)),
+  ]
 }
 
 /**

@@ -1,5 +1,5 @@
 /** The main job: clean accuracy, attacks, the worst case of every sample, and what it all cost. */
-import { UNLIMITED, type ConfiguredAttack } from '../attacks/attack.ts'
+import { chosenFor, UNLIMITED, type ConfiguredAttack } from '../attacks/attack.ts'
 import { misclassified } from '../criteria/criterion.ts'
 import { QueryBudgetError } from '../model/black-box.ts'
 import type { Target } from '../model/target.ts'
@@ -69,6 +69,7 @@ class Evaluator {
 
   private async threats(perturbation: Perturbation): Promise<void> {
     const { options } = this.field
+    const attacks = chosenFor(perturbation.name, options.attacks)
     // A smaller ball lies inside a larger one: what falls in it has fallen in all that come after.
     const fallen = new Set<number>()
     const smallest = new Map<ConfiguredAttack, Minimum>()
@@ -80,11 +81,11 @@ class Evaluator {
     // In a cascade it waits for its turn at the first radius, when what has fallen by then can be left out, and is done with
     // a sample that falls there. For the larger radii the others have been searched to the end.
     if (!options.cascade || !options.eps.length)
-      for (const attack of options.attacks.filter(isMinimum)) await search(attack)
+      for (const attack of attacks.filter(isMinimum)) await search(attack)
     for (const eps of options.eps) {
       const summaries: Record<string, AttackSummary> = {}
       try {
-        for (const attack of options.attacks) {
+        for (const attack of attacks) {
           const key = uniqueName(attack.name, summaries)
           const place = `${perturbation.name}:${eps}:${key}`
           const before = isMinimum(attack) ? await search(attack, { eps, place }) : undefined
@@ -216,7 +217,9 @@ class Evaluator {
       options: {
         norms: options.perturbations.map((p) => p.name),
         eps: options.eps,
-        attacks: options.attacks.map((a) => ({ name: a.name, ...a.options })),
+        attacks: options.attacks
+          .filter((a) => options.perturbations.some(({ name }) => chosenFor(name, [a]).length))
+          .map((a) => ({ name: a.name, ...a.options })),
         criterion: criterion.name,
         ...(criterion.targeted ? { target: options.target ?? 'least-likely' } : {}),
         batchSize,

@@ -46,10 +46,9 @@ export function checkpoints(steps: number): Checkpoint[] {
   return found
 }
 
-/** Where the paper starts: a random point on the sphere of radius eps; under L1 the point of the ball nearest to Gaussian noise, which is sparse. */
+/** Where the paper starts: a random point on the sphere of radius eps. */
 export function apgdPoint({ ball, norm, x, eps, random }: AttackScope): Tensor {
   const shape = x.shape.slice(1)
-  if (norm === 'l1') return ball.project(random.normal(shape))
   const t = norm === 'linf' ? random.uniform(shape).mul(2).sub(1) : random.normal(shape)
   return ball.project(t.mul(like(eps.div(ball.size(t)), t)))
 }
