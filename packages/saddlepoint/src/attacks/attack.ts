@@ -10,7 +10,10 @@ import type { Ball, Perturbation } from '../perturbations/perturbation.ts'
 import type { Climb, Slope } from '../gradients/gradient.ts'
 import type { RandomSource } from './random-source.ts'
 
-/** Per-sample tensors that one step hands to the next; `p` is the perturbation that is evaluated. */
+/**
+ * Per-sample tensors that one step hands to the next; `p` is the perturbation that is evaluated. Samples for which a `done` [N] is 1
+ * take no further step before `finish`.
+ */
 export type AttackState = Readonly<Record<string, Tensor>> & { readonly p: Tensor }
 
 /** What a traced start or step works with. */
@@ -75,7 +78,10 @@ export interface AttackDefinition<Options extends z.ZodObject = z.ZodObject> {
   wanders?(norm: string, options: z.output<Options>): boolean
   /** Rounds of one restart, where the attack goes through several (one for each target class, say). */
   rounds?(options: z.output<Options>, classes: number): number
-  steps(options: z.output<Options>): number
+  /** @param values how many values a sample has */
+  steps(options: z.output<Options>, values: number): number
+  /** What a minimum-norm attack ranks its successes by, [N]: the perturbation's size if absent. */
+  size?(p: Tensor, ball: Ball, options: z.output<Options>): Tensor
   start(scope: AttackScope, options: z.output<Options>): AttackState
   step(scope: AttackScope, state: AttackState, options: z.output<Options>): AttackState
   /** Steps of another kind after the last one, such as a search that needs no gradients. */

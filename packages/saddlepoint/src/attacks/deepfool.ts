@@ -1,5 +1,6 @@
 /** DeepFool: the shortest steps over linearised boundaries until the class changes. Moosavi-Dezfooli, Fawzi, Frossard 2016, Algorithm 2. */
 import { z } from 'zod'
+import { boundarySearch } from '../optimisers/boundary-search.ts'
 import { deepfoolOptions, deepfoolStart, deepfoolStep } from '../optimisers/deepfool-step.ts'
 import { attack } from './attack.ts'
 
@@ -14,4 +15,5 @@ export const deepfool = attack({
   steps: (o) => o.steps,
   start: deepfoolStart,
   step: (scope, state, o) => deepfoolStep(scope, state, o),
+  finish: boundarySearch,
 })

@@ -111,10 +111,12 @@ class TracedAttack implements PreparedAttack {
     if (!run.affords(this.passes.start)) return
     let state: State = asState(await this.programs.start.run({ ...run.feeds(), ...shared }, place(0)))
     run.count(this.passes.start)
-    const steps = definition.steps(options)
+    const steps = definition.steps(options, sizeOf(this.setting.model.shape))
     const extra = definition.finish?.steps(options) ?? 0
-    for (let i = 0; i < steps + extra && run.standing.length; i++) {
+    for (let i = 0; i < steps + extra; i++) {
       const finishing = i >= steps
+      if (i === steps) state = run.rejoin(state)
+      if (!run.standing.length) continue
       const passes = this.passes[finishing ? 'finish' : 'step']
       if (!run.affords(passes)) break
       const program = finishing ? this.programs.finish! : this.programs.step
@@ -130,8 +132,10 @@ class TracedAttack implements PreparedAttack {
           : []
       if (done.length) await this.settle(run, found, done)
       state = done.length ? run.drop(next, done) : next
+      if (state['state.done'] && !finishing) state = run.park(state, run.successes(state['state.done']))
       run.report(round * (steps + extra) + i + 1)
     }
+    state = run.rejoin(state)
     if (run.standing.length) await this.settle(run, state, undefined)
   }
 

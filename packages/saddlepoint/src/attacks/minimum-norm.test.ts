@@ -87,7 +87,16 @@ const table: [string, Norm, number?][] = [
   ['pdpgd', 'l2', 1.05],
   ['pdpgd', 'linf'],
   ['pdpgd', 'l1', 1.25],
+  ['alma', 'l2', 1.06],
+  ['alma', 'l1', 1.6],
+  ['ead:iterations=100', 'l1', 1.6],
 ]
+
+/** The same attack with few steps. */
+const brief = (text: string, steps: number) =>
+  text.startsWith('ead')
+    ? `ead:searchSteps=5,iterations=${steps / 5}`
+    : `${text.split(':')[0]}:steps=${steps}`
 
 describe.each(table)('%s in %s', (text, norm, limit = 1.02) => {
   test.each(shapes)(`%i classes, %i inputs: within ${limit} of the optimum`, async (classes, features) => {
@@ -97,7 +106,7 @@ describe.each(table)('%s in %s', (text, norm, limit = 1.02) => {
 
 test.each(table)('%s in %s: batches of 1, 7 and 64 find the same', async (text, norm) => {
   const setting = await linearModel({ classes: 5, features: 30, samples: 64, seed: 1 }, [-6, 6])
-  const attack = parseAttack(`${text.split(':')[0]}:steps=15`)[0]!
+  const attack = parseAttack(brief(text, 15))[0]!
   const inBatches = async (size: number, count = 64) => {
     const found: number[] = []
     for (let from = 0; from < count; from += size) {
@@ -134,7 +143,7 @@ describe.skipIf(!present).each(['std', 'adv'])('on the %s LeNet5', (kind) => {
 
   test.each(table)('%s in %s finds an adversarial of every image', async (text, norm) => {
     const model = await classifier(`${DATA}/models/mnist/mnist_${kind}_advertorch_lenet5.onnx`)
-    const attack = parseAttack(`${text.split(':')[0]}:steps=60`)[0]!
+    const attack = parseAttack(brief(text, 60))[0]!
     const found = await sizes(model, attack, norm, await digits(model))
     expect(Math.max(...found.sizes)).toBeLessThan(Infinity)
     for (const v of found.outcome.adversarials.data) expect(v >= 0 && v <= 1).toBe(true)

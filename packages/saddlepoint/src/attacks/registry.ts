@@ -1,12 +1,14 @@
 /** All attacks by name, and the way from text such as `pgd:steps=40,stepSize=8/255` to one of them. */
 import type { AttackDefinition, ConfiguredAttack } from './attack.ts'
 import { AttackOptionError, optionsOf } from './attack.ts'
+import { alma } from './alma.ts'
 import { apgdCe, apgdDlr } from './apgd.ts'
 import { apgdT } from './apgd-t.ts'
 import { bim } from './bim.ts'
 import { cw } from './cw.ts'
 import { superdeepfool } from './superdeepfool.ts'
 import { deepfool } from './deepfool.ts'
+import { ead } from './ead.ts'
 import { fab } from './fab.ts'
 import { fabT } from './fab-t.ts'
 import { ddn } from './ddn.ts'
@@ -14,6 +16,7 @@ import { fgsm } from './fgsm.ts'
 import { fmn } from './fmn.ts'
 import { fw } from './fw.ts'
 import { gaussianNoise, uniformNoise } from './noise.ts'
+import { jsma } from './jsma.ts'
 import { mim } from './mim.ts'
 import { multiTargeted } from './multi-targeted.ts'
 import { nes } from './nes.ts'
@@ -25,6 +28,7 @@ import { odiPgd } from './odi-pgd.ts'
 import { pdpgd } from './pdpgd.ts'
 import { pgd } from './pgd.ts'
 import { rays } from './rays.ts'
+import { pgdL0 } from './pgd-l0.ts'
 import { sigmaZero } from './sigma-zero.ts'
 import { square } from './square.ts'
 import { parseFraction } from '../model/conventions.ts'
@@ -39,6 +43,7 @@ const factories = [
   pgd,
   multiTargeted,
   odiPgd,
+  pgdL0,
   apgdCe,
   apgdDlr,
   apgdT,
@@ -60,6 +65,9 @@ const factories = [
   superdeepfool,
   cw,
   rays,
+  alma,
+  ead,
+  jsma,
 ] as unknown as readonly Factory[]
 
 export const attacks: ReadonlyMap<string, (options?: object) => ConfiguredAttack> = new Map(

@@ -3,6 +3,13 @@ import { float32, int64, rows, sizeOf, takeRows, type NDArray } from '@saddlepoi
 import { UNLIMITED, type AttackBatch, type AttackControl, type AttackOutcome } from './attack.ts'
 import type { Passes } from './tracer.ts'
 
+/** Samples set aside for a while, by their rows of the batch, with their feeds and their state. */
+interface Parked {
+  readonly rows: readonly number[]
+  readonly current: Readonly<Record<string, NDArray>>
+  readonly state: Readonly<Record<string, NDArray>>
+}
+
 export class Run {
   /** Rows of the batch that have not fallen yet. */
   standing: number[]
@@ -15,6 +22,7 @@ export class Run {
   private readonly backwards: Uint32Array
   private readonly began = performance.now()
   private current: Record<string, NDArray>
+  private parked: Parked[] = []
 
   /** @param minimum whether the smallest perturbation is looked for: its graphs then know of no radius */
   constructor(batch: AttackBatch, control: AttackControl, minimum: boolean) {
@@ -88,10 +96,41 @@ export class Run {
     })
   }
 
+  /** Sets the given positions aside, with their state, until `rejoin`; returns the state of the others. */
+  park(state: Readonly<Record<string, NDArray>>, positions: readonly number[]): Record<string, NDArray> {
+    if (!positions.length) return state
+    this.parked.push({
+      rows: positions.map((i) => this.standing[i]!),
+      current: mapValues(this.current, (a) => takeRows(a, positions)),
+      state: mapValues(state, (a) => takeRows(a, positions)),
+    })
+    return this.leave(state, new Set(positions))
+  }
+
+  /** Takes all that were set aside in again, in their old order. */
+  rejoin(state: Readonly<Record<string, NDArray>>): Record<string, NDArray> {
+    if (!this.parked.length) return state
+    const groups = [...this.parked, { rows: this.standing, current: this.current, state }]
+    const rows = groups.flatMap((g) => g.rows)
+    const order = rows.map((_, i) => i).toSorted((a, b) => rows[a]! - rows[b]!)
+    const together = (of: (group: Parked) => Readonly<Record<string, NDArray>>) =>
+      mapValues(of(groups[0]!), (_, key) => takeRows(joinRows(groups.map((g) => of(g)[key]!)), order))
+    this.standing = order.map((i) => rows[i]!)
+    this.current = together((g) => g.current)
+    this.parked = []
+    return together((g) => g.state)
+  }
+
   /** Leaves the successful among the given positions out from now on. */
   drop(state: Readonly<Record<string, NDArray>>, positions: readonly number[]): Record<string, NDArray> {
     const gone = new Set(positions.filter((i) => this.success[this.standing[i]!]))
-    if (!gone.size) return state
+    return gone.size ? this.leave(state, gone) : state
+  }
+
+  private leave(
+    state: Readonly<Record<string, NDArray>>,
+    gone: ReadonlySet<number>,
+  ): Record<string, NDArray> {
     const left = this.standing.map((_, i) => i).filter((i) => !gone.has(i))
     this.standing = left.map((i) => this.standing[i]!)
     this.current = mapValues(this.current, (a) => takeRows(a, left))
@@ -114,9 +153,9 @@ export class Run {
 
 export function mapValues(
   record: Readonly<Record<string, NDArray>>,
-  f: (a: NDArray) => NDArray,
+  f: (a: NDArray, key: string) => NDArray,
 ): Record<string, NDArray> {
-  return Object.fromEntries(Object.entries(record).map(([key, a]) => [key, f(a)]))
+  return Object.fromEntries(Object.entries(record).map(([key, a]) => [key, f(a, key)]))
 }
 
 /** The samples from one position to another. */
@@ -145,13 +184,14 @@ export function joined(parts: readonly AttackOutcome[]): AttackOutcome {
 
 /** Arrays [n, …] one after another. */
 export function joinRows(arrays: readonly NDArray[]): NDArray {
-  const [first] = arrays as [NDArray]
-  const data = new Float32Array(arrays.reduce((sum, a) => sum + a.data.length, 0))
+  const [{ type, dims, data }] = arrays as [NDArray]
+  const joined = new (data.constructor as Float32ArrayConstructor)(
+    arrays.reduce((n, a) => n + a.data.length, 0),
+  )
   let at = 0
   for (const a of arrays) {
-    data.set(a.data as Float32Array, at)
+    joined.set(a.data as Float32Array, at)
     at += a.data.length
   }
-  const count = arrays.reduce((sum, a) => sum + a.dims[0]!, 0)
-  return { type: 'float32', dims: [count, ...first.dims.slice(1)], data }
+  return { type, dims: [arrays.reduce((n, a) => n + a.dims[0]!, 0), ...dims.slice(1)], data: joined }
 }

@@ -148,9 +148,10 @@ export class Tracer {
 
   /** The state with the smallest successful perturbation so far. */
   private improved(scope: AttackScope, state: AttackState, visited: readonly Visit[]): AttackState {
+    const { definition, options } = this.attack
     let [p, size] = [state['best.p']!, state['best.size']!]
     for (const visit of visited) {
-      const found = scope.ball.size(visit.p)
+      const found = definition.size?.(visit.p, scope.ball, options) ?? scope.ball.size(visit.p)
       const better = and(scope.succeeds(visit.logits), less(found, size))
       p = where(flag(better, p), visit.p, p)
       size = where(better, found, size)

@@ -1,30 +1,15 @@
 /** DeepFool's iteration, from the clean side over the nearest linearised boundary. Moosavi-Dezfooli et al. 2016, Algorithm 2. */
-import {
-  abs,
-  and,
-  equal,
-  greaterOrEqual,
-  less,
-  maximum,
-  not,
-  or,
-  where,
-  type Tensor,
-} from '@saddlepoint/autodiff'
+import { abs, and, equal, maximum, not, or, where, type Tensor } from '@saddlepoint/autodiff'
 import { z } from 'zod'
 import type { AttackScope, AttackState } from '../attacks/attack.ts'
 import { like, withinBounds } from '../perturbations/norms.ts'
+import { searchOption } from './boundary-search.ts'
 import { nearestBoundary, stepOnto, vanished, type Hyperplane } from './hyperplane.ts'
 import { randomPoint, remainder } from './random-point.ts'
-import { middleOf, raised } from './segment.ts'
 
 export const deepfoolOptions = {
-  steps: z
-    .number()
-    .int()
-    .min(1)
-    .default(50)
-    .describe('most iterations; what is left over shrinks the result'),
+  ...searchOption,
+  steps: z.number().int().min(1).default(50).describe('most iterations'),
   overshoot: z
     .number()
     .min(0)
@@ -52,24 +37,20 @@ const UNBOUNDED = [-1e30, 1e30] as const
 /** After so many iterations without success it begins elsewhere. */
 const PATIENCE = 30
 
-export function deepfoolStart({ ball, eps }: AttackScope): AttackState {
-  const none = eps.mul(0)
-  return { p: ball.zero(), low: none, crossed: none }
-}
+export const deepfoolStart = ({ ball, eps }: AttackScope) => ({ p: ball.zero(), done: eps.mul(0) })
 
 /**
- * One iteration; once the boundary is crossed, one halving of the way back instead.
+ * One iteration, done once the boundary is crossed.
  *
- * @param refine where to go from a point beyond the boundary, and for which samples, before the way back begins
+ * @param refine where to go from a point beyond the boundary, and for which samples, before it is done
  */
 export function deepfoolStep(
   scope: AttackScope,
-  state: AttackState,
+  { p }: AttackState,
   o: DeepfoolOptions,
   refine?: (plane: Hyperplane, success: Tensor) => { p: Tensor; wanted: Tensor },
-): AttackState {
+) {
   const { ball, norm, step } = scope
-  const { p } = state
   const logits = scope.evaluate(p)
   const success = scope.succeeds(logits)
   const plane = nearestBoundary(scope, logits, p, o.competitors)
@@ -85,18 +66,7 @@ export function deepfoolStep(
   const stuck = or(vanished(plane), equal(remainder(step, PATIENCE), PATIENCE - 1))
   const onward = where(like(stuck, p), noise, p.add(delta.mul(like(reach.add(1), p))))
   const refined = refine?.(plane, success)
-  const ahead = withinBounds(refined ? where(like(refined.wanted, p), refined.p, onward) : onward, ball)
-
-  const returning = greaterOrEqual(state['crossed']!, 0.5)
-  const crossed = refined ? and(success, not(refined.wanted)) : success
-  const back = or(returning, crossed)
-  // The point that has just succeeded is known as the best one only after this step.
-  const shorter = and(success, less(scope.ball.size(p), state['best.size']!))
-  const best = where(like(shorter, p), p, state['best.p']!)
-  const low = where(returning, raised(state['low']!, success), state['low']!)
-  return {
-    p: where(like(back, p), middleOf(best, low), ahead),
-    low,
-    crossed: back.cast('float32'),
-  }
+  const ahead = refined ? where(like(refined.wanted, p), refined.p, onward) : onward
+  const done = refined ? and(success, not(refined.wanted)) : success
+  return { p: withinBounds(ahead, ball), done: done.cast('float32') }
 }
