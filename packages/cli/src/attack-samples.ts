@@ -1,6 +1,15 @@
 /** Attacks a handful of samples, each attack in turn on what those before it have not broken, and verifies the outcome. */
 import { takeRows, type NDArray } from '@saddlepoint/autodiff'
-import { chosenFor, parseLoss, prepare, Random, Verifier, type Classifier, type Verified } from 'saddlepoint'
+import {
+  chosenFor,
+  ofClass,
+  parseLoss,
+  prepare,
+  Random,
+  Verifier,
+  type Classifier,
+  type Verified,
+} from 'saddlepoint'
 import type { Plan } from './commands/plan.ts'
 
 /** The output wanted for one sample; its own label if the attack is untargeted. */
@@ -15,6 +24,7 @@ export function targetOf(
 ): number {
   if (!criterion.targeted) return label
   if (typeof target === 'number') return target + (conventions.labelOffset ?? 0)
+  if (typeof target === 'object') return ofClass(target, label, { conventions })
   if (target === 'random') return (label + 1 + new Random(seed, sample).integer(classes - 1)) % classes
   const width = scores.dims[1]!
   const values = Array.from(scores.data.subarray(row * width, (row + 1) * width) as Float32Array)

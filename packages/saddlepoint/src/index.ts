@@ -13,13 +13,19 @@ export { nes } from './attacks/nes.ts'
 export { conventionsSchema, parseFraction, type Conventions } from './model/conventions.ts'
 export * from './losses/index.ts'
 export * from './perturbations/index.ts'
+export { ofClass } from './evaluate/clean.ts'
 export {
+  accepted,
   both,
   confident,
+  criterion,
   misclassified,
   parseCriterion,
   targeted,
+  topK as topKMisclassified,
   type Criterion,
+  type CriterionContext,
+  type Detector,
 } from './criteria/criterion.ts'
 export {
   attack,
@@ -68,7 +74,14 @@ export { sigmaZero } from './attacks/sigma-zero.ts'
 export { pdpgd } from './attacks/pdpgd.ts'
 export { attacks, definitions, isCascade, parseAttack, presets, type Preset } from './attacks/registry.ts'
 export { evaluate, type Evaluation } from './evaluate/evaluate.ts'
-export type { EvaluationData, EvaluateOptions, Progress, Store, StoredBatch } from './evaluate/options.ts'
+export type {
+  EvaluationData,
+  EvaluateOptions,
+  Progress,
+  Store,
+  StoredBatch,
+  TargetClass,
+} from './evaluate/options.ts'
 export { Verifier, type Verified } from './evaluate/verify.ts'
 export { wilson } from './evaluate/statistics.ts'
 export * from './evaluate/result.ts'

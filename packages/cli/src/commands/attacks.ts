@@ -6,7 +6,7 @@ import { columns } from '../columns.ts'
 import { UsageError } from '../errors.ts'
 import { commonFlags, printJson, type CommonFlags } from './shared.ts'
 
-const CRITERIA = ['misclassified', 'targeted', 'confident:P', 'several joined by &']
+const CRITERIA = ['misclassified', 'targeted', 'confident:P', 'top-k:K', 'several joined by &']
 
 export function attacksCommand(program: Command): void {
   const command = program

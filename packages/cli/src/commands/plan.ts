@@ -12,6 +12,7 @@ import {
   type ConfiguredAttack,
   type Criterion,
   type Perturbation,
+  type TargetClass,
 } from 'saddlepoint'
 import { UsageError } from '../errors.ts'
 import { list, number } from './shared.ts'
@@ -32,8 +33,7 @@ export interface Plan {
   /** Whether an attack skips what an attack before it has broken: asked for, or in the nature of the presets. */
   readonly cascade: boolean
   readonly criterion: Criterion
-  /** A data label, or a rule that picks one for every sample. */
-  readonly target: number | 'least-likely' | 'random' | undefined
+  readonly target: TargetClass | undefined
 }
 
 const gather = (text: string, before: string[] = []) => [...before, ...text.split(/\s+/).filter(Boolean)]
@@ -47,8 +47,15 @@ export function planFlags(command: Command): Command {
       `attacks with options (pgd:steps=40,stepSize=2/255) or presets (${Object.keys(presets).join(', ')}); may be repeated`,
       gather,
     )
-    .option('--criterion <name>', 'misclassified, targeted, confident:P, joined by &', 'misclassified')
-    .option('--target <class>', 'class wanted by a targeted criterion: a label, least-likely or random')
+    .option(
+      '--criterion <name>',
+      'misclassified, targeted, confident:P, top-k:K, joined by &',
+      'misclassified',
+    )
+    .option(
+      '--target <class>',
+      'class wanted by a targeted criterion: a label, least-likely, random, or one for each class (3:5,7:1)',
+    )
 }
 
 function radii(text: string): number[] {
@@ -112,18 +119,33 @@ function criterionOf(text: string, target: Plan['target']): Criterion {
 
 function targetOf(text: string | undefined): Plan['target'] {
   if (text === undefined || text === 'least-likely' || text === 'random') return text
+  if (!text.includes(':')) return labelOf(text, text)
+  return Object.fromEntries(
+    list(text).map((pair) => {
+      const [from = '', to = '', ...rest] = pair.split(':')
+      if (rest.length) throw noClass(text)
+      return [labelOf(from, text), labelOf(to, text)]
+    }),
+  )
+}
+
+function labelOf(text: string, whole: string): number {
   const label = number(text)
-  if (!Number.isInteger(label) || label < 0)
-    throw new UsageError(`--target ${text} is no class`, {
-      hint: 'write a label, least-likely or random',
-    })
+  if (!Number.isInteger(label) || label < 0) throw noClass(whole)
   return label
 }
 
+const noClass = (text: string) =>
+  new UsageError(`--target ${text} is no class`, {
+    hint: 'write a label, least-likely, random, or pairs such as 3:5,7:1',
+  })
+
 /** @throws UsageError if the model has no such class */
 export function checkTarget({ target }: Plan, { conventions, classes }: Classifier, path: string): void {
-  if (typeof target === 'number' && target + (conventions.labelOffset ?? 0) >= classes)
-    throw new UsageError(`--target ${target}: ${path} has ${classes} classes`, {
-      hint: 'labels count from 0',
-    })
+  const pairs = typeof target === 'object' ? Object.entries(target).flat().map(Number) : [target]
+  for (const label of pairs)
+    if (typeof label === 'number' && label + (conventions.labelOffset ?? 0) >= classes)
+      throw new UsageError(`--target ${label}: ${path} has ${classes} classes`, {
+        hint: 'labels count from 0',
+      })
 }

@@ -104,19 +104,24 @@ export function scopeOf(
           1,
         )
       const rows = p.reshape([n * count, ...p.shape.slice(2)])
-      return scores(scope.repeated(count).apply(rows)).reshape([n, count, model.classes])
+      const samples = scope.repeated(count).apply(rows)
+      const logits = scores(samples).reshape([n, count, model.classes])
+      samplesOf.set(logits, samples)
+      return logits
     },
     loss: perProbe((logits, each, towards) => {
-      const visit = visited.find((v) => v.logits === logits)
+      const samples = samplesOf.get(logits)
       return loss({
         logits,
         labels: each(labels),
         targets: towards && each(towards),
         clean: Object.fromEntries(Object.entries(clean).map(([key, t]) => [key, each(t)])),
-        value: visit && inside(ball.apply(visit.p)),
+        value: samples && inside(samples),
       })
     }),
-    succeeds: perProbe((logits, each) => criterion({ logits, labels: each(labels), targets: each(targets) })),
+    succeeds: perProbe((logits, each) =>
+      criterion({ logits, labels: each(labels), targets: each(targets), samples: samplesOf.get(logits) }),
+    ),
     derivative(value, p) {
       if (rule.access !== 'gradient')
         throw new AttackOptionError(`${attack.name} takes exact gradients only, not gradient=${rule.name}`)
@@ -134,7 +139,10 @@ export function scopeOf(
     return (logits: Tensor, towards: Tensor | undefined = wanted): Tensor => {
       if (logits.rank === 2) return f(logits, (t) => t, towards)
       const [n, count, k] = logits.shape as [number, number, number]
-      const values = f(logits.reshape([n * count, k]), (t) => repeatRows(t, count), towards)
+      const flat = logits.reshape([n * count, k])
+      const samples = samplesOf.get(logits)
+      if (samples) samplesOf.set(flat, samples)
+      const values = f(flat, (t) => repeatRows(t, count), towards)
       return values.reshape([n, count])
     }
   }
@@ -152,9 +160,14 @@ const MEMORY = 'clean.'
 const memoryOf = (state: AttackState) =>
   Object.fromEntries(Object.entries(state).filter(([key]) => key.startsWith(MEMORY)))
 
+/** What scores are of: losses and criteria may look at the samples, or at what the model makes of them inside. */
+const samplesOf = new WeakMap<Tensor, Tensor>()
+
 /** Scores of samples: of the model in the graph, or of a target that is asked between two graphs. */
 export function scoresOf({ model }: AttackSetting, declare: Declare, samples: Tensor): Tensor {
-  return model.logits ? model.logits(samples) : declare.answer(clip(samples, ...model.bounds))
+  const logits = model.logits ? model.logits(samples) : declare.answer(clip(samples, ...model.bounds))
+  samplesOf.set(logits, samples)
+  return logits
 }
 
 /** One flag per sample, to choose between tensors like p. */

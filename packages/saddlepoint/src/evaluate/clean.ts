@@ -71,5 +71,16 @@ export function targetOf(
   if (!criterion.targeted) return label
   if (typeof target === 'number') return target + (model.conventions.labelOffset ?? 0)
   if (target === 'least-likely') return leastLikely
+  if (typeof target === 'object') return ofClass(target, label, model)
   return (label + 1 + new Random(seed, index).integer(model.classes - 1)) % model.classes
+}
+
+/** The output that samples of a true output are to become, by a map of data labels; their own if it has none. */
+export function ofClass(
+  map: Readonly<Record<number, number>>,
+  label: number,
+  { conventions: { labelOffset = 0 } }: Pick<Target, 'conventions'>,
+): number {
+  const wanted = map[label - labelOffset]
+  return wanted === undefined ? label : wanted + labelOffset
 }

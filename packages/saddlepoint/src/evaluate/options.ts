@@ -16,6 +16,12 @@ export interface EvaluationData {
   batch(from: number, to: number): Promise<NDArray>
 }
 
+/**
+ * A data label; a rule that picks one for every sample; or one for each data label that is to be attacked, in which case samples
+ * of other labels are left alone.
+ */
+export type TargetClass = number | 'least-likely' | 'random' | Readonly<Record<number, number>>
+
 export interface EvaluateOptions {
   readonly perturbations: readonly Perturbation[]
   /** Radii, in the units of the samples. Attacks that look for the smallest perturbation need none. */
@@ -23,8 +29,8 @@ export interface EvaluateOptions {
   readonly attacks: readonly ConfiguredAttack[]
   /** @default misclassified */
   readonly criterion?: Criterion
-  /** The class wanted by a targeted criterion: a data label, or a rule that picks one for every sample. */
-  readonly target?: number | 'least-likely' | 'random'
+  /** The class wanted by a targeted criterion. */
+  readonly target?: TargetClass
   /** @default 0 */
   readonly seed?: number
   /** Samples attacked together. @default 32 */

@@ -30,16 +30,18 @@ const ABSOLUTE = 1e-6
 export class Verifier {
   private readonly model: Target
   private readonly perturbation: Perturbation
+  private readonly criterion: Criterion
   private readonly judge
 
   constructor(model: Target, perturbation: Perturbation, criterion: Criterion) {
     this.model = model
     this.perturbation = perturbation
+    this.criterion = criterion
     // Probabilities are judged by their logarithms, whose softmax they are.
     const scores = (outputs: Tensor) => (model.givesProbabilities ? log(maximum(outputs, 1e-38)) : outputs)
     this.judge = compile(
-      (outputs: Tensor, labels: Tensor, targets: Tensor) =>
-        criterion({ logits: scores(outputs), labels, targets }).cast('uint8'),
+      (outputs: Tensor, labels: Tensor, targets: Tensor, ...samples: Tensor[]) =>
+        criterion({ logits: scores(outputs), labels, targets, samples: samples[0] }).cast('uint8'),
       { engine: model.engine, name: 'judge' },
     )
   }
@@ -57,14 +59,12 @@ export class Verifier {
   ): Promise<Verified[]> {
     const n = x.dims[0]!
     if (n === 0) return []
-    const [exact, rounded] = await Promise.all([
-      this.model.predict(adversarials),
-      this.model.predict(this.roundTo8Bits(adversarials)),
-    ])
+    const coarse = this.roundTo8Bits(adversarials)
+    const [exact, rounded] = await Promise.all([this.model.predict(adversarials), this.model.predict(coarse)])
     const given = [int64([n], labels), int64([n], targets)] as const
     const [flags, roundedFlags] = await Promise.all([
-      this.judge(exact, ...given),
-      this.judge(rounded, ...given),
+      this.judge(exact, ...given, ...(this.criterion.looks ? [adversarials] : [])),
+      this.judge(rounded, ...given, ...(this.criterion.looks ? [coarse] : [])),
     ])
     const decisions = this.model.decide(exact)
     return decisions.map(({ label, confidence }, i) => {
