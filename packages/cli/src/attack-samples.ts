@@ -82,7 +82,14 @@ export async function search(
       { seed },
     )
     await prepared.release()
-    const verified = await verifier.verify(clean, outcome.adversarials, pick(labels), pick(targets), eps!)
+    const verified = await verifier.verify(
+      clean,
+      outcome.adversarials,
+      pick(labels),
+      pick(targets),
+      eps!,
+      outcome.parameters,
+    )
     const size = x.data.length / n
     left.forEach((i, k) => {
       found.forwards[i]! += outcome.forwards[k]!

@@ -73,6 +73,8 @@ export interface AttackDefinition<Options extends z.ZodObject = z.ZodObject> {
   readonly optimiser: string
   /** Perturbation sets it is made for; any when absent. */
   readonly norms?: readonly string[]
+  /** The set it brings along, where it is made for that one alone. */
+  readonly perturbation?: Perturbation
   readonly options: Options
   /** Whether it looks at points beyond the radius on its way, where what succeeds is no success; it does not when absent. */
   wanders?(norm: string, options: z.output<Options>): boolean
@@ -236,6 +238,8 @@ export interface AttackControl {
 export interface AttackOutcome {
   /** The adversarial of each sample; where there is none, the last attempt. */
   readonly adversarials: NDArray
+  /** In a parametric set, the parameters of each, [n, …]; absent in others. */
+  readonly parameters?: NDArray
   readonly success: readonly boolean[]
   /** Passes through the model that each sample cost. */
   readonly forwards: Uint32Array

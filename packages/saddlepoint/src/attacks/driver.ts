@@ -36,9 +36,10 @@ export async function prepare(attack: ConfiguredAttack, setting: AttackSetting):
       `${attack.name} needs ${needed === 'gradient' ? 'gradients' : needed}, and ${setting.model.name} gives ${setting.model.access} only: ` +
         `use an attack for ${setting.model.access} (\`saddle attacks\` lists them)`,
     )
-  if (definition.norms && !definition.norms.includes(setting.perturbation.name))
+  const norms = definition.perturbation ? [definition.perturbation.name] : definition.norms
+  if (norms && !norms.includes(setting.perturbation.name))
     throw new AttackOptionError(
-      `${attack.name} is for ${definition.norms.join(', ')}, not for ${setting.perturbation.name}`,
+      `${attack.name} is for ${norms.join(', ')}, not for ${setting.perturbation.name}`,
     )
   const tracer = new Tracer(attack, setting)
   const [start, step, check, finish] = await Promise.all([
@@ -63,18 +64,20 @@ class TracedAttack implements PreparedAttack {
   private readonly programs: Programs
   private readonly passes: Tracer['passes']
   private readonly width: number
+  private readonly parameters: readonly number[] | undefined
 
   constructor(
     attack: ConfiguredAttack,
     setting: AttackSetting,
     programs: Programs,
-    { passes, width }: Tracer,
+    { passes, width, parameters }: Tracer,
   ) {
     this.attack = attack
     this.setting = setting
     this.programs = programs
     this.passes = passes
     this.width = width
+    this.parameters = parameters
   }
 
   async run(batch: AttackBatch, control: AttackControl = {}): Promise<AttackOutcome> {
@@ -87,7 +90,7 @@ class TracedAttack implements PreparedAttack {
   }
 
   private async together(batch: AttackBatch, control: AttackControl): Promise<AttackOutcome> {
-    const run = new Run(batch, control, this.minimum)
+    const run = new Run(batch, control, this.minimum, this.parameters)
     for (let round = 0; round < this.rounds && run.standing.length; round++) await this.round(run, round)
     return run.outcome()
   }
@@ -144,12 +147,12 @@ class TracedAttack implements PreparedAttack {
     const positions = done ?? run.standing.map((_, i) => i)
     const feeds = { ...run.feeds(), ...state }
     const chosen = done ? mapValues(feeds, (a) => takeRows(a, done)) : feeds
-    const { success, adversarial, size } = await this.programs.check.run({
+    const { success, size, ...found } = await this.programs.check.run({
       ...chosen,
       round: float32([], [0]),
     })
     run.countAt(positions, 1)
-    run.keep(positions, success!, adversarial!, size!)
+    run.keep(positions, success!, size!, found)
     if (!done) run.drop({}, this.minimum ? run.reached(size!) : run.successes(success!))
   }
 

@@ -17,6 +17,7 @@ export class Run {
   private readonly control: AttackControl
   private readonly success: boolean[]
   private readonly adversarials: NDArray
+  private readonly parameters: NDArray | undefined
   private readonly sizes: Float64Array
   private readonly forwards: Uint32Array
   private readonly backwards: Uint32Array
@@ -24,8 +25,16 @@ export class Run {
   private current: Record<string, NDArray>
   private parked: Parked[] = []
 
-  /** @param minimum whether the smallest perturbation is looked for: its graphs then know of no radius */
-  constructor(batch: AttackBatch, control: AttackControl, minimum: boolean) {
+  /**
+   * @param minimum whether the smallest perturbation is looked for: its graphs then know of no radius
+   * @param parameters shape of one sample's parameters, where they are to be kept too
+   */
+  constructor(
+    batch: AttackBatch,
+    control: AttackControl,
+    minimum: boolean,
+    parameters: readonly number[] | undefined,
+  ) {
     const n = batch.samples.length
     this.batch = batch
     this.control = control
@@ -33,6 +42,7 @@ export class Run {
     this.success = Array.from({ length: n }, () => false)
     this.sizes = new Float64Array(n)
     this.adversarials = { ...batch.x, data: batch.x.data.slice() }
+    this.parameters = parameters && float32([n, ...parameters], new Float32Array(n * sizeOf(parameters)))
     this.forwards = new Uint32Array(n)
     this.backwards = new Uint32Array(n)
     this.current = {
@@ -83,14 +93,18 @@ export class Run {
   }
 
   /** Stores the perturbed samples at the given positions, if they succeed with a smaller size than before, or nothing did. */
-  keep(positions: readonly number[], success: NDArray, adversarial: NDArray, size: NDArray): void {
-    const length = sizeOf(this.batch.x.dims.slice(1))
+  keep(
+    positions: readonly number[],
+    success: NDArray,
+    size: NDArray,
+    { adversarial, parameters }: Readonly<Record<string, NDArray>>,
+  ): void {
     positions.forEach((position, i) => {
       const row = this.standing[position]!
       const found = Boolean(success.data[i])
       if (this.success[row] && !(found && Number(size.data[i]) < this.sizes[row]!)) return
-      const values = adversarial.data.subarray(i * length, (i + 1) * length) as Float32Array
-      this.adversarials.data.set(values as never, row * length)
+      copyRow(adversarial!, i, this.adversarials, row)
+      if (this.parameters) copyRow(parameters!, i, this.parameters, row)
       this.success[row] = found
       this.sizes[row] = Number(size.data[i])
     })
@@ -144,11 +158,18 @@ export class Run {
   outcome(): AttackOutcome {
     return {
       adversarials: this.adversarials,
+      ...(this.parameters && { parameters: this.parameters }),
       success: this.success,
       forwards: this.forwards,
       backwards: this.backwards,
     }
   }
+}
+
+function copyRow(from: NDArray, source: number, to: NDArray, target: number): void {
+  const length = sizeOf(to.dims.slice(1))
+  const values = from.data.subarray(source * length, (source + 1) * length) as Float32Array
+  ;(to.data as Float32Array).set(values, target * length)
 }
 
 export function mapValues(
@@ -174,8 +195,10 @@ export function partOf(batch: AttackBatch, from: number, to: number): AttackBatc
 export function joined(parts: readonly AttackOutcome[]): AttackOutcome {
   const whole = (of: (part: AttackOutcome) => Uint32Array) =>
     Uint32Array.from(parts.flatMap((p) => Array.from(of(p))))
+  const parameters = parts.flatMap((p) => p.parameters ?? [])
   return {
     adversarials: joinRows(parts.map((p) => p.adversarials)),
+    ...(parameters.length && { parameters: joinRows(parameters) }),
     success: parts.flatMap((p) => p.success),
     forwards: whole((p) => p.forwards),
     backwards: whole((p) => p.backwards),

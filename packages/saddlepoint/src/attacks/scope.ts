@@ -47,7 +47,7 @@ export function scopeOf(
   const labels = declare.perSample('labels', [], 'int64')
   const targets = declare.perSample('targets', [], 'int64')
   const eps = declare.perSample('eps', [])
-  const around = (radius: Tensor) => perturbation.around({ x, eps: radius, bounds })
+  const around = (radius: Tensor) => perturbation.around({ x, eps: radius, bounds, model })
   const ball = around(eps)
   const wanted = criterion.targeted ? targets : undefined
   const visited: Visit[] = []
@@ -76,7 +76,7 @@ export function scopeOf(
     ball,
     around,
     repeated: (count) =>
-      perturbation.around({ x: repeatRows(x, count), eps: repeatRows(eps, count), bounds }),
+      perturbation.around({ x: repeatRows(x, count), eps: repeatRows(eps, count), bounds, model }),
     norm: perturbation.name,
     x,
     eps,
@@ -149,7 +149,7 @@ export function scopeOf(
   /** The perturbation that leads to where another attack has ended. */
   function startOf(): Tensor {
     const p = declare.perSample('given', model.shape).sub(x)
-    if (sameShape(ball.zero().shape, p.shape)) return ball.project(p)
+    if (!perturbation.parametric && sameShape(ball.zero().shape, p.shape)) return ball.project(p)
     throw new AttackOptionError(`${attack.name}: no attack can go on from another in ${perturbation.name}`)
   }
   return { scope, visited, remembered, width: () => width }

@@ -91,11 +91,15 @@ export class Tracer {
       const [low, high] = this.setting.model.bounds
       const sample = (p: Tensor) => clip(scope.ball.apply(p), low, high)
       const logits = scoresOf(this.setting, declare, sample(state.p))
+      const found = (p: Tensor) => ({
+        adversarial: sample(p),
+        ...(this.setting.perturbation.parametric ? { parameters: p } : {}),
+      })
       if (!this.minimum)
-        return { success: this.holds(scope, state.p, logits), adversarial: sample(state.p), size: scope.eps }
+        return { success: this.holds(scope, state.p, logits), size: scope.eps, ...found(state.p) }
       const final = this.improved(scope, state, [{ p: state.p, logits }])
       const size = final['best.size']!
-      return { success: less(size, NOTHING / 2), adversarial: sample(final['best.p']!), size }
+      return { success: less(size, NOTHING / 2), size, ...found(final['best.p']!) }
     })
   }
 
@@ -105,6 +109,11 @@ export class Tracer {
     const success = scope.succeeds(logits)
     if (!definition.wanders?.(scope.norm, options)) return success
     return and(success, lessOrEqual(scope.ball.size(p), scope.eps.mul(1 + ROUNDING)))
+  }
+
+  /** Shape of the parameters of one sample, in a parametric set. */
+  get parameters(): readonly number[] | undefined {
+    return this.setting.perturbation.parametric ? this.stateShapes['p']!.shape : undefined
   }
 
   private get minimum(): boolean {

@@ -96,6 +96,7 @@ async function attackChunk(
     claimed.map((i) => labels[i]!),
     claimed.map((i) => targets[i]!),
     attack.definition.kind === 'minimum-norm' ? UNLIMITED : eps,
+    outcome.parameters && takeRows(outcome.parameters, claimed),
   )
   const rows = chunk.map((index, i): AttackedSample => {
     const check = verified[claimed.indexOf(i)]

@@ -12,6 +12,7 @@ import {
 import type { Criterion } from '../criteria/criterion.ts'
 import type { Target } from '../model/target.ts'
 import type { Perturbation } from '../perturbations/perturbation.ts'
+import { Replay } from './replay.ts'
 
 export interface Verified {
   /** Adversarial on the untouched model, inside bounds and ball. */
@@ -31,12 +32,14 @@ export class Verifier {
   private readonly model: Target
   private readonly perturbation: Perturbation
   private readonly criterion: Criterion
+  private readonly replay: Replay | undefined
   private readonly judge
 
   constructor(model: Target, perturbation: Perturbation, criterion: Criterion) {
     this.model = model
     this.perturbation = perturbation
     this.criterion = criterion
+    this.replay = perturbation.parametric ? new Replay(model, perturbation) : undefined
     // Probabilities are judged by their logarithms, whose softmax they are.
     const scores = (outputs: Tensor) => (model.givesProbabilities ? log(maximum(outputs, 1e-38)) : outputs)
     this.judge = compile(
@@ -49,6 +52,7 @@ export class Verifier {
   /**
    * @param x clean samples [n, …]
    * @param adversarials claimed adversarial samples [n, …]
+   * @param parameters of a parametric set, [n, …], that made them; without them only the clean samples hold
    */
   async verify(
     x: NDArray,
@@ -56,6 +60,7 @@ export class Verifier {
     labels: ArrayLike<number>,
     targets: ArrayLike<number>,
     eps: number,
+    parameters?: NDArray,
   ): Promise<Verified[]> {
     const n = x.dims[0]!
     if (n === 0) return []
@@ -67,9 +72,11 @@ export class Verifier {
       this.judge(rounded, ...given, ...(this.criterion.looks ? [coarse] : [])),
     ])
     const decisions = this.model.decide(exact)
+    const sizes = await this.sizes(x, adversarials, parameters)
     return decisions.map(({ label, confidence }, i) => {
-      const { size, inBounds } = this.measure(x, adversarials, i)
-      const holds = Boolean(flags.data[i]) && inBounds && size <= eps * (1 + RELATIVE) + ABSOLUTE
+      const size = sizes[i]!
+      const holds =
+        Boolean(flags.data[i]) && this.inBounds(adversarials, i) && size <= eps * (1 + RELATIVE) + ABSOLUTE
       return {
         holds,
         holdsRounded: holds && this.picture && Boolean(roundedFlags.data[i]),
@@ -93,20 +100,36 @@ export class Verifier {
       : x
   }
 
-  private measure(x: NDArray, y: NDArray, row: number): { size: number; inBounds: boolean } {
-    const length = sizeOf(x.dims.slice(1))
-    const [low, high] = this.model.bounds
-    const difference = new Float64Array(length)
-    let inBounds = true
-    for (let i = 0, at = row * length; i < length; i++, at++) {
-      const v = Number(y.data[at])
-      difference[i] = v - Number(x.data[at])
-      if (!(v >= low && v <= high)) inBounds = false
-    }
-    return { size: this.perturbation.measure(difference, x.dims.slice(1)), inBounds }
+  /** How large each perturbation is; infinite where applying it does not make the claimed sample. */
+  private async sizes(x: NDArray, y: NDArray, parameters: NDArray | undefined): Promise<number[]> {
+    const rows = Array.from({ length: x.dims[0]! }, (_, i) => i)
+    if (this.replay && parameters) return this.replay.sizes(x, y, parameters)
+    const differences = rows.map((i) => difference(x, y, i))
+    if (this.replay) return differences.map((d) => (d.every((v) => v === 0) ? 0 : Infinity))
+    return differences.map((d) => this.perturbation.measure(d, x.dims.slice(1)))
   }
 
-  release(): Promise<void> {
-    return this.judge.release()
+  private inBounds(y: NDArray, row: number): boolean {
+    const length = sizeOf(y.dims.slice(1))
+    const [low, high] = this.model.bounds
+    for (let at = row * length; at < (row + 1) * length; at++) {
+      const v = Number(y.data[at])
+      if (!(v >= low && v <= high)) return false
+    }
+    return true
   }
+
+  async release(): Promise<void> {
+    await this.judge.release()
+    await this.replay?.release()
+  }
+}
+
+/** y − x of one row, in double precision. */
+export function difference(x: NDArray, y: NDArray, row: number): Float64Array {
+  const length = sizeOf(x.dims.slice(1))
+  const values = new Float64Array(length)
+  for (let i = 0, at = row * length; i < length; i++, at++)
+    values[i] = Number(y.data[at]) - Number(x.data[at])
+  return values
 }

@@ -47,8 +47,8 @@ export function checkpoints(steps: number): Checkpoint[] {
 }
 
 /** Where the paper starts: a random point on the sphere of radius eps. */
-export function apgdPoint({ ball, norm, x, eps, random }: AttackScope): Tensor {
-  const shape = x.shape.slice(1)
+export function apgdPoint({ ball, norm, eps, random }: AttackScope): Tensor {
+  const shape = ball.zero().shape.slice(1)
   const t = norm === 'linf' ? random.uniform(shape).mul(2).sub(1) : random.normal(shape)
   return ball.project(t.mul(like(eps.div(ball.size(t)), t)))
 }

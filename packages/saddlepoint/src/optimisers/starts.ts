@@ -10,9 +10,12 @@ const ODI_STEPS = 2
 const points: Readonly<Record<Start, (scope: AttackScope) => Tensor>> = {
   input: ({ ball }) => ball.zero(),
   uniform: ({ ball, random }) => ball.random(random),
-  gaussian: ({ ball, random, x, eps }) => ball.project(random.normal(x.shape.slice(1)).mul(like(eps, x))),
+  gaussian: ({ ball, random, eps }) => {
+    const p = random.normal(ball.zero().shape.slice(1))
+    return ball.project(p.mul(like(eps, p)))
+  },
   // Of a ball, the corners are where linear functions are largest: all signs in Linf, one value in L1, the sphere in L2.
-  corners: ({ ball, random, x }) => ball.project(ball.extreme(random.normal(x.shape.slice(1)))),
+  corners: ({ ball, random }) => ball.project(ball.extreme(random.normal(ball.zero().shape.slice(1)))),
   odi: outputDiversified,
 }
 
