@@ -1,6 +1,8 @@
 /** Attack, defend, explain and measure neural networks given as ONNX files. */
 export { classifier, Classifier, ClassifierError, type ClassifierOptions } from './model/classifier.ts'
 export { blackBox, BlackBox, QueryBudgetError, type Ask, type BlackBoxOptions } from './model/black-box.ts'
+export { httpTarget, type HttpTargetOptions } from './model/http-target.ts'
+export { httpDescription, type HttpDescription } from './model/http-description.ts'
 export type { Access, Target } from './model/target.ts'
 export {
   gradientRules,

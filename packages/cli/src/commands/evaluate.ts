@@ -1,5 +1,4 @@
 /** `saddle evaluate`: the main job. */
-import { findNonFinite } from '@saddlepoint/autodiff'
 import type { Command } from 'commander'
 import { Option } from 'commander'
 import { createHash } from 'node:crypto'
@@ -12,6 +11,7 @@ import { GateFailed, Interrupted } from '../outcome.ts'
 import { progressDisplay } from '../progress.ts'
 import { RunFolder } from '../run-folder.ts'
 import { versions } from '../versions.ts'
+import { isHttp } from './open-http.ts'
 import { batchFor, conventionsOf, engineOf, openBoth } from './open.ts'
 import { checkTarget, planFlags, planOf, type Plan, type PlanFlags } from './plan.ts'
 import {
@@ -21,12 +21,14 @@ import {
   modelFlags,
   number,
   talk,
+  targetFlags,
   type CommonFlags,
   type DataFlags,
   type ModelFlags,
+  type TargetFlags,
 } from './shared.ts'
 
-interface Flags extends CommonFlags, ModelFlags, DataFlags, PlanFlags {
+interface Flags extends CommonFlags, ModelFlags, DataFlags, PlanFlags, TargetFlags {
   maxQueries?: number
   maxTime?: number
   gallery: number
@@ -41,7 +43,10 @@ export function evaluateCommand(program: Command): void {
   const command = program
     .command('evaluate')
     .description('clean accuracy, attacks, the worst case per sample, and a report')
-    .argument('[models...]', 'ONNX files (.onnx or .onnx.gz); several are compared in one report')
+    .argument(
+      '[models...]',
+      'ONNX files (.onnx or .onnx.gz), or descriptions of HTTP targets (.json); several are compared in one report',
+    )
     .option('--cascade', 'attacks skip what an attack before them has broken')
     .option('--max-queries <n>', 'model evaluations a sample may cost', count)
     .option('--max-time <seconds>', 'time a batch of samples may cost', number)
@@ -51,10 +56,12 @@ export function evaluateCommand(program: Command): void {
     .option('--no-report', 'write no HTML')
     .option('--min-robust-accuracy <share>', 'exit with 1 if less is left', number)
     .addOption(new Option('--demo', 'evaluate the two built-in traffic-sign models'))
-  commonFlags(dataFlags(modelFlags(planFlags(command)))).action(async (models: string[], flags: Flags) => {
-    if (flags.resume) return goOn(program, flags.resume, flags)
-    await run(models, flags)
-  })
+  commonFlags(dataFlags(targetFlags(modelFlags(planFlags(command))))).action(
+    async (models: string[], flags: Flags) => {
+      if (flags.resume) return goOn(program, flags.resume, flags)
+      await run(models, flags)
+    },
+  )
 }
 
 /** Repeats the command of a folder; how it speaks is as asked now. */
@@ -140,8 +147,6 @@ async function evaluateOne(
     const { classifier, data, conventions } = await openBoth(path, flags, engine, voice)
     checkTarget(plan, classifier, path)
     for (const notice of classifier.notices) voice.say(`${basename(path)}: ${notice}`)
-    if (findNonFinite(classifier.model.source).length)
-      voice.warn(`${path} has weights that are no numbers: no result on it means anything`)
     await folder.create()
     const evaluation = await evaluate(classifier, data, {
       ...plan,
@@ -240,7 +245,7 @@ function fingerprint(
   return {
     ...given,
     models: models.map(hashOf),
-    conventions: models.map((m) => conventionsOf(m, flags)),
+    conventions: models.map((m) => (isHttp(m) ? {} : conventionsOf(m, flags))),
     attacks: attacks.map((a) => ({ name: a.name, ...a.options })),
     criterion: criterion.name,
     target,

@@ -1,6 +1,7 @@
 /** Opens models and data, their troubles told as the user's. */
 import {
   createEngine,
+  findNonFinite,
   load,
   ModelError,
   OnnxFormatError,
@@ -9,16 +10,11 @@ import {
 } from '@saddlepoint/autodiff'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import {
-  classifier,
-  ClassifierError,
-  conventionsSchema,
-  type Classifier,
-  type Conventions,
-} from 'saddlepoint'
+import { classifier, ClassifierError, conventionsSchema, type Conventions, type Target } from 'saddlepoint'
 import { loadDataset, parseSize, readClassIndex, type Dataset, type LoadOptions } from '../data/index.ts'
 import { fromSystemError, UsageError } from '../errors.ts'
-import type { CommonFlags, DataFlags, ModelFlags, Talk } from './shared.ts'
+import { isHttp, openHttp } from './open-http.ts'
+import type { CommonFlags, DataFlags, ModelFlags, Talk, TargetFlags } from './shared.ts'
 
 /** The sidecar's conventions with the flags' on top. */
 export function conventionsOf(modelPath: string, flags: ModelFlags): Conventions {
@@ -72,7 +68,7 @@ export async function openModel(path: string, flags: Pick<ModelFlags, 'inputShap
 const isRuntime = (error: unknown) => (error as Error).name === 'RuntimeError'
 
 export interface Opened {
-  readonly classifier: Classifier
+  readonly classifier: Target
   readonly data: Dataset
   readonly conventions: Conventions
 }
@@ -80,12 +76,15 @@ export interface Opened {
 /** A classifier and data that fit each other. */
 export async function openBoth(
   path: string,
-  flags: ModelFlags & DataFlags & CommonFlags,
+  flags: ModelFlags & DataFlags & CommonFlags & TargetFlags,
   engine: Engine,
   { warn }: Talk,
 ): Promise<Opened> {
+  if (isHttp(path)) return { ...(await openHttp(path, flags, engine)), conventions: {} }
   const conventions = conventionsOf(path, flags)
   const model = await openModel(path, flags)
+  if (findNonFinite(model.source).length)
+    warn(`${path} has weights that are no numbers: no result on it means anything`)
   const data = await openData(flags, conventions, model, warn)
   const bounds = boundsOf(conventions, data.kind === 'images')
   if (data.kind === 'table') await checkBounds(data, bounds, conventions)

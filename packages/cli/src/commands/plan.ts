@@ -8,7 +8,7 @@ import {
   parseLoss,
   perturbations,
   presets,
-  type Classifier,
+  type Target,
   type ConfiguredAttack,
   type Criterion,
   type Perturbation,
@@ -141,7 +141,7 @@ const noClass = (text: string) =>
   })
 
 /** @throws UsageError if the model has no such class */
-export function checkTarget({ target }: Plan, { conventions, classes }: Classifier, path: string): void {
+export function checkTarget({ target }: Plan, { conventions, classes }: Target, path: string): void {
   const pairs = typeof target === 'object' ? Object.entries(target).flat().map(Number) : [target]
   for (const label of pairs)
     if (typeof label === 'number' && label + (conventions.labelOffset ?? 0) >= classes)

@@ -50,6 +50,10 @@ export interface ModelFlags {
   workers?: number
   inputShape?: number[]
 }
+export interface TargetFlags {
+  allowHost?: string
+  queryBudget?: number
+}
 export interface DataFlags {
   data?: string
   limit?: number
@@ -86,6 +90,12 @@ export function modelFlags(command: Command): Command {
     )
     .option('--threads <n>', 'threads inside one session', count)
     .option('--workers <n>', 'worker threads, each with a session', count)
+}
+
+export function targetFlags(command: Command): Command {
+  return command
+    .option('--allow-host <names>', 'hosts that an HTTP target may be on besides this machine')
+    .option('--query-budget <n>', 'samples that an HTTP target may be asked for in all', count)
 }
 
 export function dataFlags(command: Command): Command {

@@ -40,8 +40,16 @@ function toBytes({ dims, data }: NDArray): {
  * @throws UsageError if the file cannot be written (no permission, no space)
  */
 export async function writePng(path: string, picture: NDArray): Promise<void> {
+  await writeFileAtomic(path, [await encodePng(picture)])
+}
+
+/**
+ * The bytes of such a file.
+ *
+ * @throws RangeError for another shape or a value that is not a number
+ */
+export async function encodePng(picture: NDArray): Promise<Uint8Array> {
   const { pixels, ...raw } = toBytes(picture)
   const image = sharp(pixels, { raw })
-  const png = await (raw.channels === 1 ? image.toColourspace('b-w') : image).png().toBuffer()
-  await writeFileAtomic(path, [png])
+  return (raw.channels === 1 ? image.toColourspace('b-w') : image).png().toBuffer()
 }

@@ -14,7 +14,10 @@ export class QueryBudgetError extends Error {
  * Answers for samples [n, …shape], one row each: scores [n, classes], or with access 'labels' the index of the class, [n] or
  * [n, 1]. Classes that are not told (top-k answers) are NaN.
  */
-export type Ask = (samples: NDArray, signal?: AbortSignal) => Promise<NDArray>
+export type Ask = (samples: NDArray, signal: AbortSignal | undefined, charge: Charge) => Promise<NDArray>
+
+/** Takes queries from the budget beyond the first of each sample, for tries again. @throws QueryBudgetError */
+export type Charge = (queries: number) => void
 
 export interface BlackBoxOptions {
   readonly shape: readonly number[]
@@ -97,19 +100,14 @@ export class BlackBox implements Target {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     signal?.throwIfAborted()
-    const { maxQueries = Infinity } = this.options
-    if (this.asked + wanted.length > maxQueries)
-      throw new QueryBudgetError(
-        `${this.name}: ${this.asked} of ${maxQueries} queries are spent and ${wanted.length} more were needed; raise the budget, or attack fewer samples`,
-      )
-    // Counted before the answer: a question that fails may have been counted at the other end.
-    this.asked += wanted.length
+    this.charge(wanted.length)
     const answer = await this.ask(
       takeRows(
         x,
         wanted.map(([, i]) => i),
       ),
       signal,
+      this.charge,
     )
     const expected = this.access === 'labels' ? wanted.length : wanted.length * this.classes
     if (answer.data.length !== expected)
@@ -117,6 +115,16 @@ export class BlackBox implements Target {
         `${this.name} answered ${wanted.length} samples with ${answer.data.length} numbers [${answer.dims.join(', ')}] where ${expected} were expected: check the number of classes and what the target gives`,
       )
     wanted.forEach(([key], i) => this.answers.set(key, this.logitsOf(answer, i)))
+  }
+
+  /** Counts before the answer: a question that fails may have been counted at the other end. */
+  private readonly charge: Charge = (queries) => {
+    const { maxQueries = Infinity } = this.options
+    if (this.asked + queries > maxQueries)
+      throw new QueryBudgetError(
+        `${this.name}: ${this.asked} of ${maxQueries} queries are spent and ${queries} more were needed; raise the budget, or attack fewer samples`,
+      )
+    this.asked += queries
   }
 
   /** Log-probabilities; of a label alone, 0 for it and −1 for the others. */
