@@ -7,6 +7,7 @@ import { lossForms } from '../losses/registry.ts'
 import type { Access, Target } from '../model/target.ts'
 import { fraction } from '../model/conventions.ts'
 import type { Ball, Perturbation } from '../perturbations/perturbation.ts'
+import type { View } from '../views/view.ts'
 import type { Climb, Slope } from '../gradients/gradient.ts'
 import type { RandomSource } from './random-source.ts'
 
@@ -59,6 +60,10 @@ export interface AttackScope {
   slope(p: Tensor, climb?: Climb): Slope
   /** The gradient of `slope`, of the loss. */
   ascend(p: Tensor): Tensor
+  /** Gradients of the loss at n points of each sample: p [N, n, …] → the same; costs n forward and n backward passes. */
+  ascendMany(p: Tensor): Tensor
+  /** The same, with the model looking through a view; what succeeds there has not succeeded yet. */
+  through(view: View): AttackScope
 }
 
 export interface AttackDefinition<Options extends z.ZodObject = z.ZodObject> {

@@ -11,6 +11,10 @@ import { deepfool } from './deepfool.ts'
 import { ead } from './ead.ts'
 import { fab } from './fab.ts'
 import { fabT } from './fab-t.ts'
+import { diFgsm } from './di-fgsm.ts'
+import { siFgsm } from './si-fgsm.ts'
+import { tiFgsm } from './ti-fgsm.ts'
+import { vmiFgsm } from './vmi-fgsm.ts'
 import { ddn } from './ddn.ts'
 import { fgsm } from './fgsm.ts'
 import { fmn } from './fmn.ts'
@@ -40,6 +44,10 @@ const factories = [
   bim,
   mim,
   nim,
+  diFgsm,
+  tiFgsm,
+  siFgsm,
+  vmiFgsm,
   pgd,
   multiTargeted,
   odiPgd,

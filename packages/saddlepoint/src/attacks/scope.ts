@@ -1,6 +1,7 @@
 /** What a traced start or step works with, made for one target, set, loss and criterion; counts the passes it is asked for. */
 import { clip, gather, gradientOf, sameShape, stack, withRank, type Tensor } from '@saddlepoint/autodiff'
 import { gradientRules } from '../gradients/index.ts'
+import type { Repeat, View } from '../views/view.ts'
 import { repeatRows } from '../perturbations/norms.ts'
 import {
   AttackOptionError,
@@ -72,10 +73,10 @@ export function scopeOf(
     return Object.fromEntries(Object.entries(kept).map(([key, t]) => [`${MEMORY}${key}`, t]))
   }
 
-  const scope: AttackScope = {
+  const fixed = {
     ball,
     around,
-    repeated: (count) =>
+    repeated: (count: number) =>
       perturbation.around({ x: repeatRows(x, count), eps: repeatRows(eps, count), bounds, model }),
     norm: perturbation.name,
     x,
@@ -87,28 +88,6 @@ export function scopeOf(
     step,
     round: declare.shared('round', []),
     classes: model.classes,
-    evaluate(p) {
-      passes.forwards++
-      const logits = scores(ball.apply(p))
-      visited.push({ p, logits })
-      return logits
-    },
-    evaluateMany(p) {
-      const [n, count] = p.shape as [number, number]
-      passes.forwards += count
-      width = Math.max(width, count)
-      // A model with a batch of its own takes the probes one after another.
-      if (n > 0)
-        return stack(
-          Array.from({ length: count }, (_, i) => scores(ball.apply(gather(p, i, 1)))),
-          1,
-        )
-      const rows = p.reshape([n * count, ...p.shape.slice(2)])
-      const samples = scope.repeated(count).apply(rows)
-      const logits = scores(samples).reshape([n, count, model.classes])
-      samplesOf.set(logits, samples)
-      return logits
-    },
     loss: perProbe((logits, each, towards) => {
       const samples = samplesOf.get(logits)
       return loss({
@@ -122,14 +101,51 @@ export function scopeOf(
     succeeds: perProbe((logits, each) =>
       criterion({ logits, labels: each(labels), targets: each(targets), samples: samplesOf.get(logits) }),
     ),
-    derivative(value, p) {
-      if (rule.access !== 'gradient')
-        throw new AttackOptionError(`${attack.name} takes exact gradients only, not gradient=${rule.name}`)
-      passes.backwards++
-      return gradientOf(value, p)
-    },
-    slope: (p, climb = scope.loss) => rule.slope(scope, p, climb, attack.options),
-    ascend: (p) => scope.slope(p).gradient,
+    derivative: (value: Tensor, p: Tensor) => derivative(value, p),
+  }
+  const scope = seen(undefined)
+
+  /** What there is to ask of the model, through a view or as it is. */
+  function seen(view: View | undefined): AttackScope {
+    const look = (samples: Tensor, each: Repeat) => scores(view ? view(samples, each) : samples)
+    const own: AttackScope = {
+      ...fixed,
+      evaluate(p) {
+        passes.forwards++
+        const logits = look(ball.apply(p), (t) => t)
+        if (!view) visited.push({ p, logits })
+        return logits
+      },
+      evaluateMany(p) {
+        const [n, count] = p.shape as [number, number]
+        passes.forwards += count
+        width = Math.max(width, count)
+        // A model with a batch of its own takes the probes one after another.
+        if (n > 0)
+          return stack(
+            Array.from({ length: count }, (_, i) => look(ball.apply(gather(p, i, 1)), (t) => t)),
+            1,
+          )
+        const rows = p.reshape([n * count, ...p.shape.slice(2)])
+        const scored = look(fixed.repeated(count).apply(rows), (t) => repeatRows(t, count))
+        const logits = scored.reshape([n, count, model.classes])
+        samplesOf.set(logits, samplesOf.get(scored)!)
+        return logits
+      },
+      slope: (p, climb = fixed.loss) => rule!.slope(own, p, climb, attack.options),
+      ascend: (p) => own.slope(p).gradient,
+      ascendMany: (p) => derivative(fixed.loss(own.evaluateMany(p)), p, p.shape[1]),
+      through: (inner) => seen(view ? (samples, each) => view(inner(samples, each), each) : inner),
+    }
+    return own
+  }
+
+  /** @param count points that the value is taken at */
+  function derivative(value: Tensor, p: Tensor, count = 1): Tensor {
+    if (rule!.access !== 'gradient')
+      throw new AttackOptionError(`${attack.name} takes exact gradients only, not gradient=${rule!.name}`)
+    passes.backwards += count
+    return gradientOf(value, p)
   }
 
   /** A function of scores [N, K] and per-sample values, also on [N, n, K]. */

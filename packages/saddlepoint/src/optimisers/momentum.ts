@@ -17,17 +17,21 @@ export function momentumStart(scope: AttackScope, { start = 'input' }: MomentumO
   return { p: startPoint(scope, start), momentum: scope.ball.zero() }
 }
 
-/** @param ahead whether the gradient is taken where the momentum alone would lead (Nesterov) */
+/**
+ * @param ahead whether the gradient is taken where the momentum alone would lead (Nesterov)
+ * @param gradient what is climbed; that of the chosen loss if absent
+ */
 export function momentumStep(
   { ball, eps, ascend }: AttackScope,
   { p, momentum }: AttackState,
   { steps, decay, stepSize }: MomentumOptions,
   ahead = false,
+  gradient: (p: Tensor) => Tensor = ascend,
 ): AttackState {
   const alpha = stepSize === undefined ? like(eps.div(steps), p) : stepSize
   // Kept inside the ball, so that a success there is one.
   const at = ahead ? ball.project(p.add(momentum!.mul(decay).mul(alpha))) : p
-  const g = momentum!.mul(decay).add(ofLengthOne(ascend(at)))
+  const g = momentum!.mul(decay).add(ofLengthOne(gradient(at)))
   return { p: ball.project(p.add(ball.steepest(g, p).mul(alpha))), momentum: g }
 }
 
