@@ -2,6 +2,7 @@
 import { decodeModel } from '@saddlepoint/autodiff'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import * as ort from 'onnxruntime-node'
 import sharp from 'sharp'
 import { beforeAll, describe, expect, test } from 'vitest'
@@ -236,7 +237,26 @@ describe.concurrent('data', () => {
   })
 })
 
-test.each(['evaluate', 'attack', 'attacks', 'inspect', 'grad', 'data'])(
+test('universal trains one change and judges it on what was held out', async () => {
+  const robust = fileURLToPath(new URL('../assets/signs/robust.onnx', import.meta.url))
+  const out = join(folder, 'universal')
+  const report = await saddleJson<{
+    train: { samples: number }
+    heldOut: { samples: number; attackSuccessRate: number }
+    files: string[]
+  }>(['universal', robust, '--data', 'signs', '--limit', '32', '--eps', '0.2', '--epochs', '1', '--out', out])
+  expect([report.train.samples, report.heldOut.samples]).toEqual([16, 16])
+  expect(report.heldOut.attackSuccessRate).toBeGreaterThan(0)
+  for (const file of report.files) expect(existsSync(file)).toBe(true)
+  expect(report.files).toHaveLength(7)
+  const { code, stderr } = await saddle(['universal', robust, '--data', 'signs', '--out', out])
+  expect([code, stderr]).toEqual([
+    2,
+    expect.stringContaining('no eps given (add --eps 10/255, or --patch 0.05)'),
+  ])
+})
+
+test.each(['evaluate', 'attack', 'universal', 'attacks', 'inspect', 'grad', 'data'])(
   '%s has the flags that every command has',
   async (command) => {
     const { code, stdout } = await saddle([command, '--help'])

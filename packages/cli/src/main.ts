@@ -8,6 +8,7 @@ import { versions } from './versions.ts'
 const commands: Record<string, () => Promise<(program: Command) => void>> = {
   evaluate: async () => (await import('./commands/evaluate.ts')).evaluateCommand,
   attack: async () => (await import('./commands/attack.ts')).attackCommand,
+  universal: async () => (await import('./commands/universal.ts')).universalCommand,
   attacks: async () => (await import('./commands/attacks.ts')).attacksCommand,
   inspect: async () => (await import('./commands/inspect.ts')).inspectCommand,
   grad: async () => (await import('./commands/grad.ts')).gradCommand,

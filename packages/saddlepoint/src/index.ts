@@ -89,6 +89,13 @@ export type {
   StoredBatch,
   TargetClass,
 } from './evaluate/options.ts'
+export {
+  universal,
+  type UniversalOptions,
+  type UniversalOutcome,
+  type UniversalResult,
+} from './universal/universal.ts'
+export { sharedChange, sharedPatch, type PatchOptions, type SharedSet } from './universal/shared-set.ts'
 export { Verifier, type Verified } from './evaluate/verify.ts'
 export { wilson } from './evaluate/statistics.ts'
 export * from './evaluate/result.ts'

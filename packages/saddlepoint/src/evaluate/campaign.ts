@@ -121,7 +121,7 @@ async function attackChunk(
 }
 
 /** Samples by index, in that order. */
-async function samples(data: EvaluationData, indices: readonly number[]): Promise<NDArray> {
+export async function samples(data: EvaluationData, indices: readonly number[]): Promise<NDArray> {
   const from = indices[0]!
   const to = indices.at(-1)! + 1
   // Neighbours are read in one go; far-apart ones would drag everything between them along.

@@ -1,6 +1,7 @@
 /** Batches of training samples: shuffled anew in every epoch, changed a little, and the same for the same seed. */
 import { float32, int64, sizeOf, type NDArray } from '@saddlepoint/autodiff'
 import { Random } from '../random/philox.ts'
+import { shuffled } from '../random/shuffle.ts'
 
 export interface TrainingData {
   /** [N, …]; uint8 pixels stand for their 255th part. */
@@ -70,12 +71,8 @@ export class Batches {
 
   private shuffled(epoch: number): Uint32Array {
     if (this.order?.epoch === epoch) return this.order.indices
-    const indices = Uint32Array.from({ length: this.data.images.dims[0]! }, (_, i) => i)
     const random = new Random(this.seed, SHUFFLE_STREAM + epoch)
-    for (let i = indices.length - 1; i > 0; i--) {
-      const j = random.integer(i + 1)
-      ;[indices[i], indices[j]] = [indices[j]!, indices[i]!]
-    }
+    const indices = shuffled(this.data.images.dims[0]!, random)
     this.order = { epoch, indices }
     return indices
   }
