@@ -41,6 +41,7 @@ export const alma = attack({
   reference: 'Rony et al. 2021, algorithm 2',
   access: 'gradient',
   kind: 'minimum-norm',
+  resumes: true,
   optimiser: 'augmented Lagrangian with RMSProp',
   norms: ['l2', 'l1'],
   options: z.object({

@@ -76,6 +76,8 @@ export interface AttackDefinition<Options extends z.ZodObject = z.ZodObject> {
   readonly kind: 'fixed-eps' | 'minimum-norm'
   /** Its place on the axes, in a few words. */
   readonly optimiser: string
+  /** Whether a minimum-norm attack can set out from what another has found: from `given` of its scope. */
+  readonly resumes?: boolean
   /** Perturbation sets it is made for; any when absent. */
   readonly norms?: readonly string[]
   /** The set it brings along, where it is made for that one alone. */

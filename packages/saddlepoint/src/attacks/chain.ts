@@ -1,34 +1,45 @@
 /** One attack on from where another ended. */
 import { takeRows, type NDArray } from '@saddlepoint/autodiff'
 import type { AttackBatch, AttackControl, AttackOutcome, ConfiguredAttack, PreparedAttack } from './attack.ts'
-import { AttackOptionError } from './attack.ts'
+import { AttackOptionError, UNLIMITED } from './attack.ts'
 
 /**
- * An attack that runs another first, and sets out from its last attempts where that has failed.
+ * An attack that runs another first, and sets out from its last attempts where that has failed. A search for the smallest
+ * perturbation sets out from what another one has found for each sample, if need be in another norm.
  *
  * @example startingFrom(square({ queries: 500 }), pgd())
+ * @example startingFrom(sigmaZero(), fab())
  * @throws AttackOptionError for an attack that cannot be told where to start
  */
 export function startingFrom(first: ConfiguredAttack, second: ConfiguredAttack): ConfiguredAttack {
+  const name = `${first.name}>${second.name}`
+  if (second.definition.resumes && first.definition.kind === 'minimum-norm')
+    return { ...second, name, from: first }
   if (!('start' in second.definition.options.shape))
     throw new AttackOptionError(`${second.name} has a start of its own: it cannot go on from ${first.name}`)
   if (first.definition.kind !== 'fixed-eps')
     throw new AttackOptionError(`${first.name} keeps no radius: ${second.name} cannot go on from it`)
-  return { ...second, name: `${first.name}>${second.name}`, from: first }
+  return { ...second, name, from: first }
 }
 
 export class Chain implements PreparedAttack {
   private readonly first: PreparedAttack
   private readonly second: PreparedAttack
 
-  constructor(first: PreparedAttack, second: PreparedAttack) {
+  private readonly minimum: boolean
+
+  /** @param minimum whether both look for the smallest perturbation */
+  constructor(first: PreparedAttack, second: PreparedAttack, minimum: boolean) {
     this.first = first
     this.second = second
+    this.minimum = minimum
   }
 
   async run(batch: AttackBatch, control: AttackControl = {}): Promise<AttackOutcome> {
-    const before = await this.first.run(batch, control)
-    const left = batch.samples.map((_, i) => i).filter((i) => !before.success[i])
+    // The radius is one of the second attack's norm.
+    const unlimited = { ...batch, eps: batch.samples.map(() => UNLIMITED) }
+    const before = await this.first.run(this.minimum ? unlimited : batch, control)
+    const left = batch.samples.map((_, i) => i).filter((i) => this.minimum || !before.success[i])
     if (!left.length) return before
     const spent = Math.max(...left.map((i) => before.forwards[i]!))
     const after = await this.second.run(rowsOf(batch, left, takeRows(before.adversarials, left)), {

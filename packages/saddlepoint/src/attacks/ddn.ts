@@ -12,6 +12,7 @@ export const ddn = attack({
   reference: 'Rony et al. 2019, algorithm 1',
   access: 'gradient',
   kind: 'minimum-norm',
+  resumes: true,
   optimiser: 'decoupled direction and norm',
   norms: ['l2'],
   options: z.object({
@@ -22,8 +23,8 @@ export const ddn = attack({
   }),
   steps: (o) => o.steps,
   start: (scope, o) => ({
-    p: scope.ball.zero(),
-    norm: scope.eps.mul(0).add(o.initialNorm),
+    p: scope.given ?? scope.ball.zero(),
+    norm: scope.given ? scope.ball.size(scope.given) : scope.eps.mul(0).add(o.initialNorm),
     escape: escape(scope),
   }),
   step(scope, { p, norm, escape: noise }, { steps, gamma }) {

@@ -5,6 +5,8 @@
 import { float32, sizeOf, takeRows, type NDArray } from '@saddlepoint/autodiff'
 import { gradientRules } from '../gradients/index.ts'
 import { suffices } from '../model/target.ts'
+import { perturbations } from '../perturbations/index.ts'
+import type { Perturbation } from '../perturbations/perturbation.ts'
 import { AttackOptionError } from './attack.ts'
 import type {
   AttackBatch,
@@ -50,7 +52,15 @@ export async function prepare(attack: ConfiguredAttack, setting: AttackSetting):
   ])
   const prepared = new TracedAttack(attack, setting, { start, step, check, finish }, tracer)
   if (!from) return prepared
-  return new Chain(await prepare(from, { ...setting, loss: parseLoss(from.options.loss) }), prepared)
+  const perturbation = ownNorm(from, setting.perturbation)
+  const first = await prepare(from, { ...setting, perturbation, loss: parseLoss(from.options.loss) })
+  return new Chain(first, prepared, definition.kind === 'minimum-norm')
+}
+
+/** The perturbation set that was asked for, or else the first that an attack is made for. */
+function ownNorm({ definition: { norms, kind } }: ConfiguredAttack, asked: Perturbation): Perturbation {
+  if (kind !== 'minimum-norm' || !norms || norms.includes(asked.name)) return asked
+  return perturbations[norms[0]!] ?? asked
 }
 
 type Programs = Readonly<Record<'start' | 'step' | 'check', TracedProgram>> & {

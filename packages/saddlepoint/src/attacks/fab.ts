@@ -10,6 +10,7 @@ export const fab = attack({
   reference: 'Croce & Hein 2020 (FAB), Algorithm 1',
   access: 'gradient',
   kind: 'minimum-norm',
+  resumes: true,
   optimiser: 'projections onto the linearised boundary',
   norms: HYPERPLANE_NORMS,
   options: z.object({

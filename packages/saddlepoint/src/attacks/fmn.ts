@@ -14,6 +14,7 @@ export const fmn = attack({
   reference: 'Pintor et al. 2021, algorithm 1',
   access: 'gradient',
   kind: 'minimum-norm',
+  resumes: true,
   optimiser: 'fast minimum norm',
   norms: ['linf', 'l2', 'l1', 'l0'],
   options: z.object({
@@ -26,9 +27,10 @@ export const fmn = attack({
   }),
   steps: (o) => o.steps,
   start(scope) {
-    farStart(scope)
+    if (!scope.given) farStart(scope)
     const zero = scope.eps.mul(0)
-    return { p: scope.ball.zero(), radius: zero.add(1), found: zero, escape: escape(scope) }
+    const p = scope.given ?? scope.ball.zero()
+    return { p, radius: scope.given ? scope.ball.size(p) : zero.add(1), found: zero, escape: escape(scope) }
   },
   step(scope, state, o) {
     const { ball, norm, step } = scope

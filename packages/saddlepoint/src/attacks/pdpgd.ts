@@ -47,6 +47,7 @@ export const pdpgd = attack({
   reference: 'Matyasko & Chau 2021, algorithm 1',
   access: 'gradient',
   kind: 'minimum-norm',
+  resumes: true,
   optimiser: 'primal-dual proximal gradient',
   norms: ['linf', 'l2', 'l1', 'l0'],
   options: z.object({
@@ -62,10 +63,11 @@ export const pdpgd = attack({
   }),
   steps: (o) => o.steps,
   start(scope) {
-    farStart(scope)
-    const [zero, p] = [scope.eps.mul(0), scope.ball.zero()]
+    if (!scope.given) farStart(scope)
+    const [zero, none] = [scope.eps.mul(0), scope.ball.zero()]
+    const p = scope.given ?? none
     const dual = zero.sub(Math.log(FIRST_RATIO))
-    return { p, mean: p, square: p, dual, weight: share(dual), found: zero }
+    return { p, mean: none, square: none, dual, weight: share(dual), found: zero }
   },
   step(scope, state, o) {
     const { step, ball } = scope

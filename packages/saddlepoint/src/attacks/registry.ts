@@ -15,6 +15,7 @@ import { diFgsm } from './di-fgsm.ts'
 import { siFgsm } from './si-fgsm.ts'
 import { tiFgsm } from './ti-fgsm.ts'
 import { vmiFgsm } from './vmi-fgsm.ts'
+import { startingFrom } from './chain.ts'
 import { ddn } from './ddn.ts'
 import { fgsm } from './fgsm.ts'
 import { fmn } from './fmn.ts'
@@ -125,11 +126,19 @@ const ALIASES: Readonly<Record<string, string>> = {
 }
 
 /**
- * Reads one attack, `name` or `name:option=value,…`, or the name of a preset.
+ * Reads one attack, `name` or `name:option=value,…`, or two of them with a `>` between, the second to set out from the result
+ * of the first; or the name of a preset.
  *
  * @throws AttackOptionError
  */
 export function parseAttack(text: string): ConfiguredAttack[] {
+  const chained = text.lastIndexOf('>')
+  if (chained > 0) {
+    const [first, second] = [text.slice(0, chained), text.slice(chained + 1)].map(parseAttack)
+    if (first!.length !== 1 || second!.length !== 1)
+      throw new AttackOptionError(`"${text}": a preset cannot be a part of a chain`)
+    return [startingFrom(first![0]!, second![0]!)]
+  }
   const [name = '', rest] = split(text.trim(), ':')
   const preset = presetOf(name)
   if (preset) {

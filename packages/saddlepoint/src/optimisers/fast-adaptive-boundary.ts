@@ -28,8 +28,8 @@ const SEARCH_STEPS = 3
 const SEARCH_FROM = 0.9
 /** After so many iterations without any success the search begins elsewhere. */
 const PATIENCE = 10
-export function fabStart({ ball, eps }: AttackScope): AttackState {
-  return { p: ball.zero(), low: eps.mul(0).add(SEARCH_FROM) }
+export function fabStart({ ball, eps, given }: AttackScope): AttackState {
+  return { p: given ?? ball.zero(), low: eps.mul(0).add(SEARCH_FROM) }
 }
 
 /**

@@ -81,3 +81,21 @@ test('attacks with a start of their own, or without a radius, are no part of a c
   expect(() => startingFrom(bim(), gaussianNoise())).toThrow(/start of its own/)
   expect(() => startingFrom(ddn(), bim())).toThrow(/keeps no radius/)
 })
+
+test('a smallest perturbation is shrunk further, also from one of another norm', async () => {
+  const both = await run(parseAttack('sigma-zero:steps=50>ddn:steps=50')[0]!, 'l2', 1e12)
+  expect(both.outcome.success.every(Boolean)).toBe(true)
+  for (const i of setting.labels.keys()) {
+    // Sizes are given in radii, which are 1e12 optima here: too large for a search to be content with. The few values that
+    // were found first may lead to another class than the nearest.
+    expect(both.sizes[i]! * 1e12).toBeLessThan(1.1)
+    expect(both.outcome.backwards[i]).toBe(100)
+  }
+})
+
+test('a chain as text', () => {
+  const [chain] = parseAttack('fab:steps=5>ddn:steps=7')
+  expect(chain).toMatchObject({ name: 'fab>ddn', options: { steps: 7 }, from: { options: { steps: 5 } } })
+  expect(() => parseAttack('minimum-norm>ddn')).toThrow(/preset/)
+  expect(() => parseAttack('fab>deepfool')).toThrow(/start of its own/)
+})
