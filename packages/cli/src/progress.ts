@@ -66,7 +66,9 @@ function readable(stage: string): string {
   const value = Number(eps)
   const of255 = value * 255
   const shown =
-    Math.abs(of255 - Math.round(of255)) < 1e-9 ? `${Math.round(of255)}/255` : Number(value.toPrecision(4))
+    value < 1 && Math.abs(of255 - Math.round(of255)) < 1e-9
+      ? `${Math.round(of255)}/255`
+      : Number(value.toPrecision(4))
   return `${attack} ${norm} ${shown}`
 }
 

@@ -18,7 +18,7 @@ import { UsageError } from '../errors.ts'
 import { list, number } from './shared.ts'
 
 export interface PlanFlags {
-  norm: string[]
+  norm?: string[]
   eps?: number[]
   attack?: string[]
   cascade?: boolean
@@ -40,8 +40,16 @@ const gather = (text: string, before: string[] = []) => [...before, ...text.spli
 
 export function planFlags(command: Command): Command {
   return command
-    .option('--norm <names>', `norms: ${Object.keys(perturbations).join(', ')}`, list, ['linf'])
-    .option('--eps <values>', 'radii, such as 8/255 or "2/255 4/255 8/255"', radii)
+    .option(
+      '--norm <names>',
+      `norms: ${Object.keys(perturbations).join(', ')}; linf if absent, or the set that the attacks bring along`,
+      list,
+    )
+    .option(
+      '--eps <values>',
+      'radii, such as 8/255 or "2/255 4/255 8/255"; that of its paper if a norm has one',
+      radii,
+    )
     .option(
       '--attack <names>',
       `attacks with options (pgd:steps=40,stepSize=2/255) or presets (${Object.keys(presets).join(', ')}); may be repeated`,
@@ -71,24 +79,20 @@ function radii(text: string): number[] {
 
 /** @throws UsageError for a norm, attack, option or criterion that there is not */
 export function planOf(flags: PlanFlags): Plan {
-  const unknown = flags.norm.find((n) => !Object.hasOwn(perturbations, n))
-  if (unknown)
-    throw new UsageError(`there is no norm "${unknown}"`, {
-      hint: `there are ${Object.keys(perturbations).join(', ')}`,
-    })
-  if (!flags.norm.length) throw new UsageError('--norm is empty', { hint: 'write --norm linf' })
   try {
     const asked = flags.attack ?? ['quick']
     const attacks = asked.flatMap(parseAttack)
     if (!attacks.length) throw new UsageError('--attack is empty', { hint: 'write --attack pgd' })
     // An attack that looks for the smallest perturbation needs no radius.
-    if (!flags.eps && attacks.some((a) => a.definition.kind === 'fixed-eps'))
+    const sets = setsOf(flags.norm, attacks)
+    const eps = flags.eps ?? ownEps(sets)
+    if (!eps && attacks.some((a) => a.definition.kind === 'fixed-eps'))
       throw new UsageError('no eps given', { hint: 'add --eps 8/255' })
     for (const { name, options } of attacks) explained(name, () => parseLoss(options.loss))
     const target = targetOf(flags.target)
     return {
-      perturbations: flags.norm.map((n) => perturbations[n]!),
-      eps: flags.eps ?? [],
+      perturbations: sets,
+      eps: eps ?? [],
       attacks,
       cascade: flags.cascade ?? isCascade(asked),
       criterion: criterionOf(flags.criterion, target),
@@ -99,6 +103,33 @@ export function planOf(flags: PlanFlags): Plan {
       throw new UsageError(error.message, { cause: error })
     throw error
   }
+}
+
+/** The sets asked for by name, or else the one that the attacks bring along. */
+function setsOf(names: readonly string[] | undefined, attacks: readonly ConfiguredAttack[]): Perturbation[] {
+  if (!names) {
+    const own = new Set(attacks.map((a) => a.definition.perturbation ?? perturbations['linf']!))
+    if (own.size > 1)
+      throw new UsageError(
+        `${attacks.map((a) => a.name).join(', ')} do not share a perturbation set: their radii are not the same`,
+        { hint: 'ask for them one at a time' },
+      )
+    return [...own]
+  }
+  const unknown = names.find((n) => !Object.hasOwn(perturbations, n))
+  if (unknown)
+    throw new UsageError(`there is no norm "${unknown}"`, {
+      hint: `there are ${Object.keys(perturbations).join(', ')}`,
+    })
+  if (!names.length) throw new UsageError('--norm is empty', { hint: 'write --norm linf' })
+  return names.map((n) => perturbations[n]!)
+}
+
+/** The radius of their paper, if there is one for all. */
+function ownEps(sets: readonly Perturbation[]): number[] | undefined {
+  const radii = new Set(sets.map((s) => s.eps))
+  const [eps] = radii
+  return radii.size === 1 && eps !== undefined ? [eps] : undefined
 }
 
 /** Says which attack a loss was asked for by. */

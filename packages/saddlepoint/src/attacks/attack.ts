@@ -80,6 +80,8 @@ export interface AttackDefinition<Options extends z.ZodObject = z.ZodObject> {
   readonly resumes?: boolean
   /** Perturbation sets it is made for; any when absent. */
   readonly norms?: readonly string[]
+  /** Whether it draws what it adds to a sample: sets of parameters are then not for it. */
+  readonly additive?: boolean
   /** The set it brings along, where it is made for that one alone. */
   readonly perturbation?: Perturbation
   readonly options: Options

@@ -43,6 +43,10 @@ export async function prepare(attack: ConfiguredAttack, setting: AttackSetting):
     throw new AttackOptionError(
       `${attack.name} is for ${norms.join(', ')}, not for ${setting.perturbation.name}`,
     )
+  if (definition.additive && setting.perturbation.parametric)
+    throw new AttackOptionError(
+      `${attack.name} adds to the samples, and ${setting.perturbation.name} is a set of parameters: use pgd or uniform-noise`,
+    )
   const tracer = new Tracer(attack, setting)
   const [start, step, check, finish] = await Promise.all([
     tracer.start(),

@@ -2,12 +2,12 @@
  * Random noise, drawn again and again: the baselines that every other attack must beat. Rauber, Brendel, Bethge 2017, section
  * on additive noise attacks; the draw with the highest loss counts where none succeeds.
  */
-import { greater, where, type Tensor } from '@saddlepoint/autodiff'
 import { z } from 'zod'
+import { bestOfStart, bestOfStep, type Try } from '../optimisers/best-of.ts'
 import { like } from '../perturbations/norms.ts'
-import { attack, type AttackScope } from './attack.ts'
+import { attack } from './attack.ts'
 
-const noise = (name: string, optimiser: string, draw: (scope: AttackScope) => Tensor) =>
+const noise = (name: string, optimiser: string, draw: Try) =>
   attack({
     name,
     reference: 'Rauber et al. 2017',
@@ -18,18 +18,8 @@ const noise = (name: string, optimiser: string, draw: (scope: AttackScope) => Te
       queries: z.number().int().min(1).default(100).describe('draws'),
     }),
     steps: (o) => o.queries,
-    start(scope) {
-      const p = draw(scope)
-      return { p, best: p, highest: scope.eps.mul(0).sub(1e30) }
-    },
-    step(scope, { p, best, highest }, { queries }) {
-      const value = scope.loss(scope.evaluate(p))
-      const higher = greater(value, highest!)
-      const found = where(like(higher, p), p, best!)
-      // What is handed out after the last draw is the best of all.
-      const next = where(greater(scope.step, queries - 1.5), found, draw(scope))
-      return { p: next, best: found, highest: where(higher, value, highest!) }
-    },
+    start: (scope) => bestOfStart(scope, draw),
+    step: (scope, state, o) => bestOfStep(scope, state, draw, o.queries),
   })
 
 /** A normal draw of standard deviation eps, brought back into the set: in L2 a random direction of length eps. */

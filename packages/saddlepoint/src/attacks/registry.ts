@@ -33,6 +33,7 @@ import { odiPgd } from './odi-pgd.ts'
 import { pdpgd } from './pdpgd.ts'
 import { pgd } from './pgd.ts'
 import { rays } from './rays.ts'
+import { rotation } from './rotation.ts'
 import { pgdL0 } from './pgd-l0.ts'
 import { sigmaZero } from './sigma-zero.ts'
 import { square } from './square.ts'
@@ -74,6 +75,7 @@ const factories = [
   superdeepfool,
   cw,
   rays,
+  rotation,
   alma,
   ead,
   jsma,

@@ -5,7 +5,16 @@ import { l2 } from './l2.ts'
 import { linf } from './linf.ts'
 import { nuclear } from './nuclear.ts'
 import type { Perturbation } from './perturbation.ts'
+import { rotation, similarity } from './rotation.ts'
 
-export const perturbations: Readonly<Record<string, Perturbation>> = { linf, l2, l1, l0, nuclear }
-export { l0, l1, l2, linf, nuclear }
+export const perturbations: Readonly<Record<string, Perturbation>> = {
+  linf,
+  l2,
+  l1,
+  l0,
+  nuclear,
+  rotation,
+  similarity,
+}
+export { l0, l1, l2, linf, nuclear, similarity }
 export type { Ball, Perturbation, Place } from './perturbation.ts'
