@@ -44,6 +44,7 @@ export {
   type PreparedAttack,
 } from './attacks/attack.ts'
 export { prepare } from './attacks/driver.ts'
+export { type BackwardRule } from './model/backward-rules.ts'
 export { fgsm } from './attacks/fgsm.ts'
 export { bim } from './attacks/bim.ts'
 export { pgd } from './attacks/pgd.ts'

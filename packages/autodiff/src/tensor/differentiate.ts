@@ -56,6 +56,10 @@ export function ancestors(outputs: readonly Tensor[], stop?: (node: Node) => boo
   return [...seen].toSorted((a, b) => a.id - b.id)
 }
 
+/** The nodes behind the outputs that draw random numbers. */
+export const randomNodes = (outputs: readonly Tensor[]): Node[] =>
+  ancestors(outputs).filter((node) => findOp(node.op)?.random)
+
 /**
  * Gradients of the sum of `output` with respect to each tensor in `wrt`; undefined where it does not depend on it
  * (or only through operators of zero derivative).

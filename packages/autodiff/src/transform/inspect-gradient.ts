@@ -29,9 +29,13 @@ export interface GradientSurvey {
 const MOST = 32
 
 /** Differentiates the scores by the input as an attack would, going on past each obstacle. */
-export function surveyGradient(scores: Tensor, input: Tensor): GradientSurvey {
+export function surveyGradient(
+  scores: Tensor,
+  input: Tensor,
+  given: NonNullable<DifferentiateOptions['rules']> = {},
+): GradientSurvey {
   const missing: MissingGradient[] = []
-  const rules: Record<string, NonNullable<DifferentiateOptions['rules']>[string]> = {}
+  const rules = { ...given }
   for (;;) {
     const zero = new Map<string, string>()
     const onZero = (node: Node) => void zero.set(nodeName(node), node.op)

@@ -240,8 +240,8 @@ function fingerprint(
   flags: Flags,
   { attacks, cascade, criterion, target }: Plan,
 ): unknown {
-  const { norm, eps, seed, maxQueries, data, limit, offset, split, shuffle, provider } = flags
-  const given = { norm, eps, seed, cascade, maxQueries, data, limit, offset, split, shuffle, provider }
+  const { norm, eps, seed, maxQueries, data, limit, offset, split, shuffle, provider, bpda } = flags
+  const given = { norm, eps, seed, cascade, maxQueries, data, limit, offset, split, shuffle, provider, bpda }
   return {
     ...given,
     models: models.map(hashOf),

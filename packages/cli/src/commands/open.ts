@@ -97,6 +97,7 @@ export async function openBoth(
       bounds,
       ...(data.kind === 'images' ? {} : { inputRange: undefined }),
       classNames: outputNames(conventions, names),
+      bpda: flags.bpda,
       engine,
     })
     return { classifier: fitted, data, conventions }

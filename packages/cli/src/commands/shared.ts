@@ -28,6 +28,21 @@ export function count(text: string): number {
 export const numbers = (text: string): number[] => list(text).map(number)
 export const list = (text: string): string[] => text.split(/[\s,]+/).filter(Boolean)
 
+/** `Sign=straight-through,conv3/Round=identity`, by operator or node. */
+function backwardRules(text: string): Record<string, 'straight-through'> {
+  const entries = list(text).map((pair) => {
+    // Names of nodes may hold anything but commas and spaces.
+    const at = pair.lastIndexOf('=')
+    const rule = pair.slice(at + 1)
+    if (at < 1 || !['straight-through', 'identity'].includes(rule))
+      throw new UsageError(`--bpda ${pair} is not written NAME=straight-through`, {
+        hint: 'NAME is a kind of operator (Round) or a node; saddle inspect lists both',
+      })
+    return [pair.slice(0, at), 'straight-through'] as const
+  })
+  return Object.fromEntries(entries)
+}
+
 export interface CommonFlags {
   json?: boolean
   quiet?: boolean
@@ -49,6 +64,7 @@ export interface ModelFlags {
   threads?: number
   workers?: number
   inputShape?: number[]
+  bpda?: Record<string, 'straight-through'>
 }
 export interface TargetFlags {
   allowHost?: string
@@ -82,6 +98,11 @@ export function modelFlags(command: Command): Command {
     .option('--label-offset <n>', "added to a data label to get the model's output index", integer)
     .option('--labels <file>', 'names of the classes (JSON or one a line)')
     .option('--input-shape <sizes>', 'shape of one sample where the model leaves it open', numbers)
+    .option(
+      '--bpda <rules>',
+      'backward rules in place of the exact ones (BPDA): Round=straight-through, by kind of operator or name of a node',
+      backwardRules,
+    )
     .option('--batch <n>', 'samples at a time', count)
     .addOption(
       new Option('--provider <name>', 'what runs the model')

@@ -9,6 +9,7 @@ import { fraction } from '../model/conventions.ts'
 import type { Ball, Perturbation } from '../perturbations/perturbation.ts'
 import type { View } from '../views/view.ts'
 import type { Climb, Slope } from '../gradients/gradient.ts'
+import type { Transform } from '../gradients/transforms.ts'
 import type { RandomSource } from './random-source.ts'
 
 /**
@@ -136,6 +137,19 @@ export const sharedOptions = z.object({
     .default(100)
     .describe('forward passes of one estimated gradient, apart from the one at the point itself'),
   sigma: fraction.default(0.001).describe('how far the probes of an estimated gradient lie from the point'),
+  eot: z
+    .number()
+    .int()
+    .min(1)
+    .default(1)
+    .describe(
+      'draws that a gradient is the mean of: of the randomness in the model, or of a random transform',
+    ),
+  transform: z
+    .string()
+    .default('none')
+    .describe('random transform of the input, drawn anew for every gradient: none or noise'),
+  strength: fraction.default(0.05).describe('how far a transform goes: for noise, its standard deviation'),
 })
 export type SharedOptions = z.output<typeof sharedOptions>
 
@@ -210,6 +224,8 @@ export interface AttackSetting {
   readonly perturbation: Perturbation
   readonly criterion: Criterion
   readonly loss: Loss
+  /** Random transforms by name beyond those of the library. */
+  readonly transforms?: Readonly<Record<string, Transform>>
   readonly engine: Engine
 }
 

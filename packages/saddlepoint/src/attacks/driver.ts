@@ -124,6 +124,8 @@ class TracedAttack implements PreparedAttack {
     const { definition, options } = this.attack
     const everyIterate = options.iterates === 'every'
     const place = (step: number) => run.place(round * ROUND_STRIDE + step)
+    // A model that draws random numbers is judged at other draws than those it was attacked at.
+    const judged = (step: number) => round * ROUND_STRIDE + ROUND_STRIDE / 2 + step
     const shared = { round: float32([], [round]) }
     if (!run.affords(this.passes.start)) return
     let state: State = asState(await this.programs.start.run({ ...run.feeds(), ...shared }, place(0)))
@@ -147,25 +149,30 @@ class TracedAttack implements PreparedAttack {
         : everyIterate && success
           ? run.successes(success)
           : []
-      if (done.length) await this.settle(run, found, done)
+      if (done.length) await this.settle(run, found, done, judged(i))
       state = done.length ? run.drop(next, done) : next
       if (state['state.done'] && !finishing) state = run.park(state, run.successes(state['state.done']))
       run.report(round * (steps + extra) + i + 1)
     }
     state = run.rejoin(state)
-    if (run.standing.length) await this.settle(run, state, undefined)
+    if (run.standing.length) await this.settle(run, state, undefined, judged(steps + extra))
   }
 
   /** Judges the given rows (all when absent) once more as they will be handed out, inside their bounds, and keeps what holds. */
-  private async settle(run: Run, state: State, done: readonly number[] | undefined): Promise<void> {
+  private async settle(
+    run: Run,
+    state: State,
+    done: readonly number[] | undefined,
+    step: number,
+  ): Promise<void> {
     const positions = done ?? run.standing.map((_, i) => i)
     const feeds = { ...run.feeds(), ...state }
     const chosen = done ? mapValues(feeds, (a) => takeRows(a, done)) : feeds
-    const { success, size, ...found } = await this.programs.check.run({
-      ...chosen,
-      round: float32([], [0]),
-    })
-    run.countAt(positions, 1)
+    const { success, size, ...found } = await this.programs.check.run(
+      { ...chosen, round: float32([], [0]) },
+      run.place(step, positions),
+    )
+    run.countAt(positions, this.setting.model.draws ?? 1)
     run.keep(positions, success!, size!, found)
     if (!done) run.drop({}, this.minimum ? run.reached(size!) : run.successes(success!))
   }

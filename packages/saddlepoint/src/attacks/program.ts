@@ -2,6 +2,7 @@
 import {
   emitBytes,
   input,
+  randomNodes,
   rows,
   type DataType,
   type Engine,
@@ -98,11 +99,21 @@ export class TracedProgram {
         return scores
       },
     })
-    for (const { name: key } of draws.list) names.add(key)
+    const made = new Map(
+      randomNodes([...Object.values(outputs), ...asked.map((a) => a.samples)]).map((node) => [
+        node,
+        draws.ofNode(node),
+      ]),
+    )
+    for (const { name: key, shared } of draws.list) if (!shared) names.add(key)
     const load = async (answers: number, results: Readonly<Record<string, Tensor>>, part: string) => {
       const known = asked.slice(0, answers).map(({ scores }) => scores)
       const all = [...inputs, ...draws.list.map((d) => d.tensor), ...known]
-      const bytes = emitBytes(all, results, { name: part, target: { provider: engine.provider } })
+      const bytes = emitBytes(all, results, {
+        name: part,
+        target: { provider: engine.provider },
+        draw: (node) => made.get(node)!,
+      })
       return { program: await engine.load(bytes), inputs: new Set(all.map(inputName)) }
     }
     const questions = await Promise.all(

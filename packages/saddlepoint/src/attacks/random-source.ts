@@ -1,5 +1,5 @@
 /** Random numbers for traced functions: a draw becomes an input that the driver fills for every sample. */
-import { input, type Shape, type Tensor } from '@saddlepoint/autodiff'
+import { input, type NDArray, type Node, type Shape, type Tensor } from '@saddlepoint/autodiff'
 import { fillNormal, fillUniform } from '../random/philox.ts'
 
 export interface RandomSource {
@@ -16,6 +16,8 @@ export interface Draw {
   readonly kind: 'uniform' | 'normal'
   readonly size: number
   readonly shape: Shape
+  /** Whether all samples have it in common. */
+  readonly shared?: boolean
 }
 
 /** Records draws while tracing. */
@@ -31,11 +33,24 @@ export class Draws implements RandomSource {
   normal(shape: Shape): Tensor {
     return this.draw('normal', shape)
   }
-  private draw(kind: Draw['kind'], shape: Shape): Tensor {
+  private draw(kind: Draw['kind'], shape: Shape, shared = false): Tensor {
     const name = `random.${this.list.length}`
-    const tensor = input(name, 'float32', [this.batch, ...shape])
-    this.list.push({ tensor, name, kind, shape, size: shape.reduce((p, d) => p * d, 1) })
+    const tensor = input(name, 'float32', shared ? shape : [this.batch, ...shape])
+    this.list.push({ tensor, name, kind, shape, shared, size: shape.reduce((p, d) => p * d, 1) })
     return tensor
+  }
+
+  /** What a random operator of the model draws, at this run's place in place of ONNX Runtime's own: a run can be repeated. */
+  ofNode({ op, attributes, outputs: [y] }: Node): Tensor {
+    const [first, ...rest] = y!.shape as [number, ...number[]]
+    const kind = op.startsWith('RandomNormal') ? 'normal' : 'uniform'
+    const count = first / this.batch
+    const own = this.batch < 0 ? first < 0 : first === this.batch && rest.length > 0
+    const t = !own
+      ? this.draw(kind, y!.shape, true)
+      : this.draw(kind, count === 1 ? rest : [count, ...rest]).reshape(y!.shape)
+    const { low = 0, high = 1, mean = 0, scale = 1 } = attributes as Record<string, number | undefined>
+    return kind === 'uniform' ? t.mul(high - low).add(low) : t.mul(scale).add(mean)
   }
 }
 
@@ -48,11 +63,19 @@ export interface DrawPlace {
 }
 
 /** The values of all draws for a batch, by input name. */
-export function fillDraws(draws: readonly Draw[], { seed, samples, step }: DrawPlace) {
+export function fillDraws(
+  draws: readonly Draw[],
+  { seed, samples, step }: DrawPlace,
+): Record<string, NDArray> {
   return Object.fromEntries(
-    draws.map(({ name, kind, size, shape }, draw) => {
-      const data = new Float32Array(samples.length * size)
+    draws.map(({ name, kind, size, shape, shared }, draw) => {
       const fill = kind === 'uniform' ? fillUniform : fillNormal
+      if (shared) {
+        const data = new Float32Array(size)
+        fill(data, { seed, sample: 0, step, draw })
+        return [name, { type: 'float32' as const, dims: shape, data }]
+      }
+      const data = new Float32Array(samples.length * size)
       samples.forEach((sample, i) =>
         fill(data.subarray(i * size, (i + 1) * size), { seed, sample, step, draw }),
       )

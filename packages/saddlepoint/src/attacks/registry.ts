@@ -110,6 +110,8 @@ export const presets: Readonly<Record<string, Preset>> = {
   quick: { attacks: ['fgsm', 'pgd:steps=20'] },
   standard,
   auto: standard,
+  // AutoAttack's version for randomised defences (its section 5.2): what it leaves out cannot average over draws.
+  rand: { attacks: ['apgd-ce:eot=20', 'apgd-dlr:eot=20'], cascade: true },
   // Linf, L2 and L1; 1,900 gradients of a sample of ten classes. FAB and PDPGD are near where a robust model's gradients are
   // blocked, FMN where they are not.
   'minimum-norm': { attacks: ['fab', 'fmn:steps=500', 'pdpgd:steps=500'] },

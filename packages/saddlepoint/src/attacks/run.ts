@@ -58,8 +58,10 @@ export class Run {
     return this.current
   }
 
-  place(step: number) {
-    return { seed: this.control.seed ?? 0, samples: this.standing.map((i) => this.batch.samples[i]!), step }
+  /** @param positions among the standing; all of them if absent */
+  place(step: number, positions: readonly number[] = this.standing.map((_, i) => i)) {
+    const samples = positions.map((i) => this.batch.samples[this.standing[i]!]!)
+    return { seed: this.control.seed ?? 0, samples, step }
   }
 
   /** Whether a call of this cost still fits the budgets; throws if the run was aborted. */

@@ -1,6 +1,18 @@
 /** What a traced start or step works with, made for one target, set, loss and criterion; counts the passes it is asked for. */
-import { clip, gather, gradientOf, sameShape, stack, withRank, type Tensor } from '@saddlepoint/autodiff'
+import {
+  clip,
+  gather,
+  gradientOf,
+  sameShape,
+  stack,
+  withRank,
+  type Shape,
+  type Tensor,
+} from '@saddlepoint/autodiff'
+import { expected } from '../gradients/eot.ts'
+import type { Climb, Slope } from '../gradients/gradient.ts'
 import { gradientRules } from '../gradients/index.ts'
+import { transforms, type Transform } from '../gradients/transforms.ts'
 import type { Repeat, View } from '../views/view.ts'
 import { repeatRows } from '../perturbations/norms.ts'
 import {
@@ -73,6 +85,10 @@ export function scopeOf(
     return Object.fromEntries(Object.entries(kept).map(([key, t]) => [`${MEMORY}${key}`, t]))
   }
 
+  const { eot, strength } = attack.options
+  const transform = transformOf(attack, setting)
+  const averaged = eot > 1 || transform ? expected(rule, eot) : undefined
+
   const fixed = {
     ball,
     around,
@@ -101,7 +117,7 @@ export function scopeOf(
     succeeds: perProbe((logits, each) =>
       criterion({ logits, labels: each(labels), targets: each(targets), samples: samplesOf.get(logits) }),
     ),
-    derivative: (value: Tensor, p: Tensor) => derivative(value, p),
+    derivative: (value: Tensor, p: Tensor) => single(value, p),
   }
   const scope = seen(undefined)
 
@@ -120,8 +136,8 @@ export function scopeOf(
         const [n, count] = p.shape as [number, number]
         passes.forwards += count
         width = Math.max(width, count)
-        // A model with a batch of its own takes the probes one after another.
-        if (n > 0)
+        // A model with a batch of its own takes the probes one after another; so does one whose draws a batch has in common.
+        if (n > 0 || model.randomness === 'shared')
           return stack(
             Array.from({ length: count }, (_, i) => look(ball.apply(gather(p, i, 1)), (t) => t)),
             1,
@@ -132,12 +148,39 @@ export function scopeOf(
         samplesOf.set(logits, samplesOf.get(scored)!)
         return logits
       },
-      slope: (p, climb = fixed.loss) => rule!.slope(own, p, climb, attack.options),
+      slope: (p, climb = fixed.loss) =>
+        averaged ? meanSlope(own, p, climb) : rule!.slope(own, p, climb, attack.options),
       ascend: (p) => own.slope(p).gradient,
-      ascendMany: (p) => derivative(fixed.loss(own.evaluateMany(p)), p, p.shape[1]),
+      ascendMany: (p) => single(fixed.loss(own.evaluateMany(p)), p, p.shape[1]),
       through: (inner) => seen(view ? (samples, each) => view(inner(samples, each), each) : inner),
     }
     return own
+
+    function meanSlope(at: AttackScope, p: Tensor, climb: Climb): Slope {
+      const drawn = transform ? at.through(transformed) : at
+      const each = { ...drawn, derivative: (value: Tensor, q: Tensor) => derivative(value, q, eot) }
+      const slope = averaged!.slope(each, p, climb, attack.options)
+      // Whether a sample is adversarial is for the model to say, and not for its mean over transformed samples.
+      if (transform) return { ...slope, logits: at.evaluate(p) }
+      if (!view) visited.push({ p, logits: slope.logits })
+      return slope
+    }
+  }
+
+  /** A view by the chosen transform, with a draw for every row of a tensor that has several rows of each sample. */
+  function transformed(samples: Tensor): Tensor {
+    const rows = samples.shape[0]!
+    const count = rows / x.shape[0]!
+    const draw = (kind: 'uniform' | 'normal') => (shape: Shape) =>
+      declare.random[kind]([count, ...shape]).reshape([rows, ...shape])
+    return transform!(samples, { uniform: draw('uniform'), normal: draw('normal') }, strength)
+  }
+
+  /** The gradient at single points, for attacks that ask for nothing but that. */
+  function single(value: Tensor, p: Tensor, count = 1): Tensor {
+    if (averaged)
+      throw new AttackOptionError(`${attack.name} takes single gradients only, not eot or a transform`)
+    return derivative(value, p, count)
   }
 
   /** @param count points that the value is taken at */
@@ -145,7 +188,7 @@ export function scopeOf(
     if (rule!.access !== 'gradient')
       throw new AttackOptionError(`${attack.name} takes exact gradients only, not gradient=${rule!.name}`)
     passes.backwards += count
-    return gradientOf(value, p)
+    return gradientOf(value, p, { rules: model.rules })
   }
 
   /** A function of scores [N, K] and per-sample values, also on [N, n, K]. */
@@ -178,6 +221,17 @@ const memoryOf = (state: AttackState) =>
 
 /** What scores are of: losses and criteria may look at the samples, or at what the model makes of them inside. */
 const samplesOf = new WeakMap<Tensor, Tensor>()
+
+function transformOf({ name, options }: ConfiguredAttack, setting: AttackSetting): Transform | undefined {
+  if (options.transform === 'none') return undefined
+  const named = { ...transforms, ...setting.transforms }
+  const found = named[options.transform]
+  if (!found)
+    throw new AttackOptionError(
+      `${name}: there is no transform "${options.transform}"; there are none, ${Object.keys(named).join(', ')}`,
+    )
+  return found
+}
 
 /** Scores of samples: of the model in the graph, or of a target that is asked between two graphs. */
 export function scoresOf({ model }: AttackSetting, declare: Declare, samples: Tensor): Tensor {

@@ -2,16 +2,19 @@
 import {
   and,
   clip,
+  greaterOrEqual,
   less,
   lessOrEqual,
   not,
   or,
   scalar,
+  stack,
   where,
   type NDArray,
   type Tensor,
 } from '@saddlepoint/autodiff'
 import type { AttackDefinition, AttackScope, AttackSetting, AttackState, ConfiguredAttack } from './attack.ts'
+import { repeatRows } from '../perturbations/norms.ts'
 import { TracedProgram, type Declare } from './program.ts'
 import { flag, scopeOf, scoresOf, type Passes, type TracedScope, type Visit } from './scope.ts'
 
@@ -22,6 +25,12 @@ export const NOTHING = 1e30
 
 /** Room for float32 rounding in a size: half of what verification leaves. */
 const ROUNDING = 5e-6
+
+/**
+ * Share of a random model's draws at which a sample must be adversarial to be called so. An attack leaves a sample at its first
+ * success: half of the draws would be reached by luck, and lost by it at the next look.
+ */
+const MOST_DRAWS = 0.75
 
 export class Tracer {
   readonly passes: Record<'start' | 'step' | 'finish', Passes> = {
@@ -90,14 +99,19 @@ export class Tracer {
       const { scope } = this.scope(declare, { forwards: 0, backwards: 0 }, state)
       const [low, high] = this.setting.model.bounds
       const sample = (p: Tensor) => clip(scope.ball.apply(p), low, high)
-      const logits = scoresOf(this.setting, declare, sample(state.p))
+      const logits = this.answers(declare, sample(state.p))
+      const succeeds = (scores: Tensor) => {
+        const flags = scope.succeeds(scores)
+        return flags.rank === 1 ? flags : greaterOrEqual(flags.cast('float32').mean(1), MOST_DRAWS)
+      }
+      const judge = { ...scope, succeeds }
       const found = (p: Tensor) => ({
         adversarial: sample(p),
         ...(this.setting.perturbation.parametric ? { parameters: p } : {}),
       })
       if (!this.minimum)
-        return { success: this.holds(scope, state.p, logits), size: scope.eps, ...found(state.p) }
-      const final = this.improved(scope, state, [{ p: state.p, logits }])
+        return { success: this.holds(judge, state.p, logits), size: scope.eps, ...found(state.p) }
+      const final = this.improved(judge, state, [{ p: state.p, logits }])
       const size = final['best.size']!
       return { success: less(size, NOTHING / 2), size, ...found(final['best.p']!) }
     })
@@ -114,6 +128,19 @@ export class Tracer {
   /** Shape of the parameters of one sample, in a parametric set. */
   get parameters(): readonly number[] | undefined {
     return this.setting.perturbation.parametric ? this.stateShapes['p']!.shape : undefined
+  }
+
+  /** Scores that a sample is judged by, [N, K]; of a random model those of several draws, [N, draws, K]. */
+  private answers(declare: Declare, samples: Tensor): Tensor {
+    const { draws = 1, randomness, batch, classes } = this.setting.model
+    const scores = (x: Tensor) => scoresOf(this.setting, declare, x)
+    if (draws === 1) return scores(samples)
+    if (randomness === 'per sample' && batch < 0)
+      return scores(repeatRows(samples, draws)).reshape([batch, draws, classes])
+    return stack(
+      Array.from({ length: draws }, () => scores(samples)),
+      1,
+    )
   }
 
   private get minimum(): boolean {

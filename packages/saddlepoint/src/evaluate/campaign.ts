@@ -43,7 +43,14 @@ export async function runCampaign(field: Field, plan: CampaignPlan): Promise<voi
   const verifier = new Verifier(model, perturbation, criterion)
   let prepared: Promise<PreparedAttack> | undefined
   const ready = () =>
-    (prepared ??= prepare(attack, { model, perturbation, criterion, loss, engine: model.engine }))
+    (prepared ??= prepare(attack, {
+      model,
+      perturbation,
+      criterion,
+      loss,
+      transforms: options.transforms,
+      engine: model.engine,
+    }))
   let [done, standing] = [0, indices.length]
   const tell = () => options.onProgress?.({ stage: place, done, total: indices.length, standing })
   tell()

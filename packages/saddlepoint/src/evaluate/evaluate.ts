@@ -227,6 +227,7 @@ class Evaluator {
         maxQueries: options.maxQueries,
         maxTimeMs: options.maxTimeMs,
         bounds: model.bounds,
+        ...(Object.keys(model.rules ?? {}).length ? { bpda: Object.keys(model.rules!) } : {}),
         provider: model.engine.provider,
         conventions: plainConventions(model.conventions),
       },

@@ -2,6 +2,7 @@
 import type { NDArray } from '@saddlepoint/autodiff'
 import type { ConfiguredAttack } from '../attacks/attack.ts'
 import type { Criterion } from '../criteria/criterion.ts'
+import type { Transform } from '../gradients/transforms.ts'
 import type { Loss } from '../losses/index.ts'
 import type { Perturbation } from '../perturbations/perturbation.ts'
 
@@ -37,6 +38,8 @@ export interface EvaluateOptions {
   readonly batchSize?: number
   /** Losses by name beyond those of the library: see `loss` for how one is written. */
   readonly losses?: Readonly<Record<string, Loss>>
+  /** Random transforms of the input by name beyond those of the library, for gradients averaged over them (EOT). */
+  readonly transforms?: Readonly<Record<string, Transform>>
   /**
    * Whether an attack skips the samples that an attack before it has broken. The worst case is the same, sooner; the
    * rows of the later attacks then say what they added.

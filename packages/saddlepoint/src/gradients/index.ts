@@ -4,4 +4,5 @@ import { exact } from './exact.ts'
 import type { GradientRule } from './gradient.ts'
 
 export const gradientRules: Readonly<Record<string, GradientRule>> = { exact, nes, spsa, sphere }
+export { transforms, type Transform } from './transforms.ts'
 export type { Climb, EstimateOptions, GradientRule, Slope } from './gradient.ts'

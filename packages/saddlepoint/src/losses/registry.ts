@@ -8,10 +8,12 @@ import { kl } from './kl.ts'
 import { logitDifference } from './logit-difference.ts'
 import { LossError, type Loss } from './loss.ts'
 import { margin, marginUpTo } from './margin.ts'
+import { scaledCrossEntropy } from './scaled-cross-entropy.ts'
 
 /** Those without options. */
 export const losses: Readonly<Record<string, Loss>> = {
   'cross-entropy': crossEntropy,
+  'scaled-cross-entropy': scaledCrossEntropy,
   margin,
   dlr,
   'logit-difference': logitDifference,

@@ -9,14 +9,17 @@ import {
   float32,
   input as symbol,
   load,
+  randomNodes,
   type Engine,
   type LoadOptions,
   type Logits,
   type Model,
   type NDArray,
+  type Node,
   type Shape,
   type Tensor,
 } from '@saddlepoint/autodiff'
+import { backwardRules, type BackwardRule, type BackwardRules } from './backward-rules.ts'
 import type { Conventions } from './conventions.ts'
 import { ClassifierError } from './errors.ts'
 import { preprocess } from './preprocess.ts'
@@ -34,6 +37,11 @@ export interface ClassifierOptions extends Conventions {
   readonly classNames?: readonly string[]
   readonly engine?: Engine
   readonly load?: Omit<LoadOptions, 'engine'>
+  /**
+   * Backward rules in place of the exact ones, by name of a node or kind of operator, where the exact ones are zero or no help:
+   * 'straight-through' (or 'identity') passes the gradient on unchanged; a function writes another.
+   */
+  readonly bpda?: Readonly<Record<string, BackwardRule>>
 }
 
 /**
@@ -54,6 +62,9 @@ export async function classifier(
   return new Classifier(model, name, options)
 }
 
+/** Runs of a random model whose mean is its prediction. */
+const VERDICT_DRAWS = 32
+
 export class Classifier implements Target {
   readonly access = 'gradient'
   readonly model: Model
@@ -66,6 +77,9 @@ export class Classifier implements Target {
   readonly classNames: readonly string[] | undefined
   readonly engine: Engine
   readonly notices: readonly string[]
+  readonly rules: BackwardRules
+  readonly randomness: 'none' | 'per sample' | 'shared'
+  readonly draws: number
   private readonly activation: Logits['stripped']
   private readonly verifier
 
@@ -101,6 +115,11 @@ export class Classifier implements Target {
       name: 'preprocess',
     })
     this.original = model.original.on(this.engine)
+    this.rules = backwardRules(model, options.bpda ?? {})
+    const draws = randomNodes([this.logits(symbol('x', 'float32', [model.batch, ...this.shape]))])
+    const isShared = ({ outputs: [y] }: Node) => model.batch < 0 && !((y!.shape[0] ?? 1) < 0)
+    this.draws = draws.length ? VERDICT_DRAWS : 1
+    this.randomness = !draws.length ? 'none' : draws.some(isShared) ? 'shared' : 'per sample'
   }
 
   private readonly original
@@ -145,18 +164,39 @@ export class Classifier implements Target {
   }
 
   /**
-   * Outputs of the untouched file, as logits or probabilities just as it gives them.
+   * Outputs of the untouched file, as logits or probabilities just as it gives them; of a random one the mean of several runs.
    *
    * @param x [n, …shape]
    * @returns [n, classes]
    */
   async predict(x: NDArray): Promise<NDArray> {
     const input = await this.verifier(x)
-    const results = await this.original.run({ [this.model.inputs[0]!.name]: input })
-    const scores = results[this.model.outputs[0]!.name]!
+    const scores = await this.mean(input)
     const rows = scores.dims[0] ?? 1
     const flat = float32([rows, scores.data.length / rows], scores.data as Float32Array)
     return flat.dims[1] === 1 ? this.twoClasses(flat) : flat
+  }
+
+  /** Outputs for samples as the file takes them. */
+  private async mean(input: NDArray): Promise<NDArray> {
+    const runs = Array.from({ length: this.draws }, () => this.single(input))
+    const [first, ...others] = (await Promise.all(runs)) as [NDArray, ...NDArray[]]
+    if (!others.length) return first
+    const data = (first.data as Float32Array).map(
+      (v, i) => others.reduce((sum, run) => sum + Number(run.data[i]), v) / this.draws,
+    )
+    return float32(first.dims, data)
+  }
+
+  private async single(input: NDArray): Promise<NDArray> {
+    const results = await this.original.run({ [this.model.inputs[0]!.name]: input })
+    return results[this.model.outputs[0]!.name]!
+  }
+
+  /** One run for samples [n, …shape], of a random model as of any other. */
+  async answer(x: NDArray): Promise<NDArray> {
+    const scores = await this.single(await this.verifier(x))
+    return float32([x.dims[0]!, scores.data.length / x.dims[0]!], scores.data as Float32Array)
   }
 
   private twoClasses(scores: NDArray): NDArray {

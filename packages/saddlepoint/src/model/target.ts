@@ -1,5 +1,6 @@
 /** What is attacked: anything that gives scores of samples, whether or not it can be looked into. */
 import type { Engine, NDArray, Tensor } from '@saddlepoint/autodiff'
+import type { BackwardRules } from './backward-rules.ts'
 import type { Conventions } from './conventions.ts'
 import type { Ranked } from './ranking.ts'
 
@@ -30,6 +31,12 @@ export interface Target {
   readonly file?: { readonly bytes: Uint8Array; readonly input: string }
   /** Samples asked for so far, where each of them is a query of something outside. */
   readonly queries?: number
+  /** Rules for the backward pass in place of the exact ones, by name of a node: BPDA. */
+  readonly rules?: BackwardRules
+  /** Whether the model draws random numbers; each sample its own, or all samples of a batch some in common. */
+  readonly randomness?: 'none' | 'per sample' | 'shared'
+  /** Draws that a verdict is the mean of, where the model is random: what a lucky draw says is no property of a sample. */
+  readonly draws?: number
   /** Scores while tracing: samples [N, …shape] → [N, classes]. Absent if the target can only be asked. */
   logits?(x: Tensor): Tensor
   /** A value inside the model while tracing, by its name or that of its node: [N, …shape] → [N, …]. */

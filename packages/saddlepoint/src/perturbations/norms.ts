@@ -29,8 +29,12 @@ export function sampleSum(x: Tensor): Tensor {
   return x.rank > 2 ? x.sum(x.rank - 1).sum(sampleAxes(x).slice(0, -1)) : x.sum(sampleAxes(x))
 }
 
-/** Every row `count` times over: [N, …] → [count · N, …]. */
-export function repeatRows(t: Tensor, count: number): Tensor {
+/** Every row `count` times over: [N, …] → [N, count, …]. */
+export function copies(t: Tensor, count: number): Tensor {
   const [n, ...size] = t.shape as [number, ...number[]]
-  return expand(t.reshape([n, 1, ...size]), [n, count, ...size]).reshape([n * count, ...size])
+  return expand(t.reshape([n, 1, ...size]), [n, count, ...size])
+}
+/** The same as rows: [N, …] → [count · N, …]. */
+export function repeatRows(t: Tensor, count: number): Tensor {
+  return copies(t, count).reshape([t.shape[0]! * count, ...t.shape.slice(1)])
 }
