@@ -4,7 +4,7 @@ import { Option } from 'commander'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
-import { evaluate, type Evaluation, type EvaluationResult } from 'saddlepoint'
+import { COMBINE, evaluate, type Combine, type Evaluation, type EvaluationResult } from 'saddlepoint'
 import { demoModels } from '../builtin.ts'
 import { UsageError } from '../errors.ts'
 import { GateFailed, Interrupted } from '../outcome.ts'
@@ -12,7 +12,7 @@ import { progressDisplay } from '../progress.ts'
 import { RunFolder } from '../run-folder.ts'
 import { versions } from '../versions.ts'
 import { isHttp } from './open-http.ts'
-import { batchFor, conventionsOf, engineOf, openBoth } from './open.ts'
+import { batchFor, conventionsOf, engineOf, openBoth, openSubstitute } from './open.ts'
 import { checkTarget, planFlags, planOf, type Plan, type PlanFlags } from './plan.ts'
 import {
   commonFlags,
@@ -36,6 +36,8 @@ interface Flags extends CommonFlags, ModelFlags, DataFlags, PlanFlags, TargetFla
   resume?: string
   report: boolean
   minRobustAccuracy?: number
+  substitute?: string[]
+  combine: Combine
   demo?: boolean
 }
 
@@ -46,6 +48,19 @@ export function evaluateCommand(program: Command): void {
     .argument(
       '[models...]',
       'ONNX files (.onnx or .onnx.gz), or descriptions of HTTP targets (.json); several are compared in one report',
+    )
+    .option(
+      '--substitute <files...>',
+      'models that the attacks climb instead; what they end with is judged on the evaluated one (transfer)',
+    )
+    .addOption(
+      new Option(
+        '--combine <rule>',
+        'what of several substitutes is climbed: the loss of their mean scores, ' +
+          'their mean loss, or the loss of the one that is fooled least',
+      )
+        .choices(COMBINE)
+        .default('logits'),
     )
     .option('--cascade', 'attacks skip what an attack before them has broken')
     .option('--max-queries <n>', 'model evaluations a sample may cost', count)
@@ -147,9 +162,13 @@ async function evaluateOne(
     const { classifier, data, conventions } = await openBoth(path, flags, engine, voice)
     checkTarget(plan, classifier, path)
     for (const notice of classifier.notices) voice.say(`${basename(path)}: ${notice}`)
+    const substitute =
+      flags.substitute &&
+      (await openSubstitute(flags.substitute, flags.combine, classifier, data.kind === 'images', flags))
     await folder.create()
     const evaluation = await evaluate(classifier, data, {
       ...plan,
+      substitute,
       seed: flags.seed,
       batchSize: conventions.batch ?? flags.batch ?? batchFor(data.shape),
       maxQueries: flags.maxQueries,
@@ -249,6 +268,8 @@ function fingerprint(
     attacks: attacks.map((a) => ({ name: a.name, ...a.options })),
     criterion: criterion.name,
     target,
+    substitutes: flags.substitute?.map(hashOf),
+    combine: flags.combine,
   }
 }
 

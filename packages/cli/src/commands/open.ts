@@ -10,7 +10,16 @@ import {
 } from '@saddlepoint/autodiff'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { classifier, ClassifierError, conventionsSchema, type Conventions, type Target } from 'saddlepoint'
+import {
+  adapted,
+  classifier,
+  ClassifierError,
+  conventionsSchema,
+  ensemble,
+  type Combine,
+  type Conventions,
+  type Target,
+} from 'saddlepoint'
 import { loadDataset, parseSize, readClassIndex, type Dataset, type LoadOptions } from '../data/index.ts'
 import { fromSystemError, UsageError } from '../errors.ts'
 import { isHttp, openHttp } from './open-http.ts'
@@ -110,6 +119,42 @@ export async function openBoth(
     throw error
   }
 }
+
+/**
+ * The models of `--substitute`, each with its own sidecar, in the terms of the model that is evaluated; several are an ensemble.
+ */
+export async function openSubstitute(
+  paths: readonly string[],
+  combine: Combine,
+  like: Target,
+  isImage: boolean,
+  { provider }: Pick<ModelFlags, 'provider'>,
+): Promise<Target> {
+  const models = await Promise.all(
+    paths.map(async (path) => {
+      const model = await openModel(path, {})
+      const sized = valuesOf(model.inputs[0]!.shape) === valuesOf([1, ...like.shape])
+      try {
+        const opened = await classifier(model, {
+          ...conventionsOf(path, { provider }),
+          name: path,
+          bounds: like.bounds,
+          ...(sized && { shape: like.shape }),
+          ...(isImage ? {} : { inputRange: undefined }),
+          engine: like.engine,
+        })
+        return adapted(opened, like)
+      } catch (error) {
+        if (error instanceof ClassifierError)
+          throw new UsageError(`--substitute ${path}: ${error.message}`, { cause: error })
+        throw error
+      }
+    }),
+  )
+  return models.length > 1 ? ensemble(models, { combine }) : models[0]!
+}
+
+const valuesOf = (shape: readonly number[]) => shape.slice(1).reduce((p, d) => p * d, 1)
 
 /** Pictures lie in [0, 1]; other data where the flags say. */
 export function boundsOf({ inputRange }: Conventions, isImage: boolean): [number, number] {

@@ -86,6 +86,8 @@ export interface AttackDefinition<Options extends z.ZodObject = z.ZodObject> {
   /** The set it brings along, where it is made for that one alone. */
   readonly perturbation?: Perturbation
   readonly options: Options
+  /** Whether it is for several models at once only. */
+  readonly several?: boolean
   /** Whether it looks at points beyond the radius on its way, where what succeeds is no success; it does not when absent. */
   wanders?(norm: string, options: z.output<Options>): boolean
   /** Rounds of one restart, where the attack goes through several (one for each target class, say). */

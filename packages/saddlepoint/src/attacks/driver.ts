@@ -47,6 +47,10 @@ export async function prepare(attack: ConfiguredAttack, setting: AttackSetting):
     throw new AttackOptionError(
       `${attack.name} adds to the samples, and ${setting.perturbation.name} is a set of parameters: use pgd or uniform-noise`,
     )
+  if (definition.several && !setting.model.members)
+    throw new AttackOptionError(
+      `${attack.name} is for several models at once: add --substitute A.onnx B.onnx, or use ensemble([a, b])`,
+    )
   const tracer = new Tracer(attack, setting)
   const [start, step, check, finish] = await Promise.all([
     tracer.start(),
@@ -172,7 +176,7 @@ class TracedAttack implements PreparedAttack {
       { ...chosen, round: float32([], [0]) },
       run.place(step, positions),
     )
-    run.countAt(positions, this.setting.model.draws ?? 1)
+    run.countAt(positions, (this.setting.model.draws ?? 1) * (this.setting.model.members?.models.length ?? 1))
     run.keep(positions, success!, size!, found)
     if (!done) run.drop({}, this.minimum ? run.reached(size!) : run.successes(success!))
   }

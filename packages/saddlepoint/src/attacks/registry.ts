@@ -9,6 +9,7 @@ import { cw } from './cw.ts'
 import { superdeepfool } from './superdeepfool.ts'
 import { deepfool } from './deepfool.ts'
 import { ead } from './ead.ts'
+import { ensembleMim } from './ensemble.ts'
 import { fab } from './fab.ts'
 import { fabT } from './fab-t.ts'
 import { diFgsm } from './di-fgsm.ts'
@@ -50,6 +51,7 @@ const factories = [
   tiFgsm,
   siFgsm,
   vmiFgsm,
+  ensembleMim,
   pgd,
   multiTargeted,
   odiPgd,

@@ -13,6 +13,7 @@ import { expected } from '../gradients/eot.ts'
 import type { Climb, Slope } from '../gradients/gradient.ts'
 import { gradientRules } from '../gradients/index.ts'
 import { transforms, type Transform } from '../gradients/transforms.ts'
+import { climbed, held } from '../model/ensemble.ts'
 import type { Repeat, View } from '../views/view.ts'
 import { repeatRows } from '../perturbations/norms.ts'
 import {
@@ -65,6 +66,7 @@ export function scopeOf(
   const wanted = criterion.targeted ? targets : undefined
   const visited: Visit[] = []
   let width = 1
+  const models = model.members?.models.length ?? 1
 
   const scores = (samples: Tensor) => scoresOf(setting, declare, samples)
   const rule = gradientRules[attack.options.gradient]
@@ -80,7 +82,7 @@ export function scopeOf(
   )
   function remember(): Readonly<Record<string, Tensor>> {
     if (!loss.remembers) return {}
-    passes.forwards++
+    passes.forwards += models
     const kept = loss.remembers({ logits: scores(x), value: inside(x) })
     return Object.fromEntries(Object.entries(kept).map(([key, t]) => [`${MEMORY}${key}`, t]))
   }
@@ -106,17 +108,22 @@ export function scopeOf(
     classes: model.classes,
     loss: perProbe((logits, each, towards) => {
       const samples = samplesOf.get(logits)
-      return loss({
-        logits,
-        labels: each(labels),
-        targets: towards && each(towards),
-        clean: Object.fromEntries(Object.entries(clean).map(([key, t]) => [key, each(t)])),
-        value: samples && inside(samples),
-      })
+      return climbed(model, logits, samples, (found) =>
+        loss({
+          logits: found,
+          labels: each(labels),
+          targets: towards && each(towards),
+          clean: Object.fromEntries(Object.entries(clean).map(([key, t]) => [key, each(t)])),
+          value: samples && inside(samples),
+        }),
+      )
     }),
-    succeeds: perProbe((logits, each) =>
-      criterion({ logits, labels: each(labels), targets: each(targets), samples: samplesOf.get(logits) }),
-    ),
+    succeeds: perProbe((logits, each) => {
+      const samples = samplesOf.get(logits)
+      return held(model, logits, samples, (found) =>
+        criterion({ logits: found, labels: each(labels), targets: each(targets), samples }),
+      )
+    }),
     derivative: (value: Tensor, p: Tensor) => single(value, p),
   }
   const scope = seen(undefined)
@@ -127,14 +134,14 @@ export function scopeOf(
     const own: AttackScope = {
       ...fixed,
       evaluate(p) {
-        passes.forwards++
+        passes.forwards += models
         const logits = look(ball.apply(p), (t) => t)
         if (!view) visited.push({ p, logits })
         return logits
       },
       evaluateMany(p) {
         const [n, count] = p.shape as [number, number]
-        passes.forwards += count
+        passes.forwards += count * models
         width = Math.max(width, count)
         // A model with a batch of its own takes the probes one after another; so does one whose draws a batch has in common.
         if (n > 0 || model.randomness === 'shared')
@@ -187,7 +194,7 @@ export function scopeOf(
   function derivative(value: Tensor, p: Tensor, count = 1): Tensor {
     if (rule!.access !== 'gradient')
       throw new AttackOptionError(`${attack.name} takes exact gradients only, not gradient=${rule!.name}`)
-    passes.backwards += count
+    passes.backwards += count * models
     return gradientOf(value, p, { rules: model.rules })
   }
 

@@ -5,6 +5,7 @@ import { prepare } from '../attacks/driver.ts'
 import { joinRows } from '../attacks/run.ts'
 import type { Criterion } from '../criteria/criterion.ts'
 import { parseLoss } from '../losses/index.ts'
+import { adapted } from '../model/adapted.ts'
 import type { Target } from '../model/target.ts'
 import type { Perturbation } from '../perturbations/perturbation.ts'
 import { targetOf, type CleanSample } from './clean.ts'
@@ -42,9 +43,11 @@ export async function runCampaign(field: Field, plan: CampaignPlan): Promise<voi
   const loss = parseLoss(attack.options.loss, options.losses)
   const verifier = new Verifier(model, perturbation, criterion)
   let prepared: Promise<PreparedAttack> | undefined
+  const climbed = substituteFor(model, options)
+  const configured = climbed === model ? attack : toTheEnd(attack)
   const ready = () =>
-    (prepared ??= prepare(attack, {
-      model,
+    (prepared ??= prepare(configured, {
+      model: climbed,
       perturbation,
       criterion,
       loss,
@@ -80,6 +83,16 @@ export async function runCampaign(field: Field, plan: CampaignPlan): Promise<voi
   }
 }
 
+/** The model that the attacks climb, in the terms of the one that is evaluated. */
+const substituteFor = (model: Target, { substitute }: EvaluateOptions): Target =>
+  substitute ? adapted(substitute, model) : model
+
+/** An attack that does not stop where it succeeds: to fool the model it climbs is not what it is for. */
+const toTheEnd = (attack: ConfiguredAttack): ConfiguredAttack => ({
+  ...attack,
+  options: { ...attack.options, iterates: 'last' },
+})
+
 async function attackChunk(
   { model, data, options, criterion, clean }: Field,
   { attack, eps }: CampaignPlan,
@@ -96,7 +109,8 @@ async function attackChunk(
     { x, labels, targets, eps: chunk.map(() => eps), samples: chunk },
     { seed, signal, maxQueries, maxTimeMs },
   )
-  const claimed = chunk.map((_, i) => i).filter((i) => outcome.success[i])
+  // What a substitute makes of an attempt says nothing: the evaluated model judges them all.
+  const claimed = chunk.map((_, i) => i).filter((i) => options.substitute ?? outcome.success[i])
   const verified = await verifier.verify(
     takeRows(x, claimed),
     takeRows(outcome.adversarials, claimed),
@@ -109,7 +123,7 @@ async function attackChunk(
     const check = verified[claimed.indexOf(i)]
     return {
       index,
-      claimed: outcome.success[i]!,
+      claimed: options.substitute ? (check?.holds ?? false) : outcome.success[i]!,
       success: check?.holds ?? false,
       rounded: check?.holdsRounded ?? false,
       size: check?.size ?? 0,

@@ -221,6 +221,7 @@ class Evaluator {
           .filter((a) => options.perturbations.some(({ name }) => chosenFor(name, [a]).length))
           .map((a) => ({ name: a.name, ...a.options })),
         criterion: criterion.name,
+        ...(options.substitute ? { substitute: options.substitute.name } : {}),
         ...(criterion.targeted ? { target: options.target ?? 'least-likely' } : {}),
         batchSize,
         cascade: options.cascade ?? false,

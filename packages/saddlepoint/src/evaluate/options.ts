@@ -4,6 +4,7 @@ import type { ConfiguredAttack } from '../attacks/attack.ts'
 import type { Criterion } from '../criteria/criterion.ts'
 import type { Transform } from '../gradients/transforms.ts'
 import type { Loss } from '../losses/index.ts'
+import type { Target } from '../model/target.ts'
 import type { Perturbation } from '../perturbations/perturbation.ts'
 
 /** Labelled samples, read a batch at a time. */
@@ -36,6 +37,11 @@ export interface EvaluateOptions {
   readonly seed?: number
   /** Samples attacked together. @default 32 */
   readonly batchSize?: number
+  /**
+   * Another model, or an `ensemble`, that the attacks climb in place of the evaluated one, on which their last attempts are then judged:
+   * success rates are those of transfer. It needs no gradients of the evaluated model.
+   */
+  readonly substitute?: Target
   /** Losses by name beyond those of the library: see `loss` for how one is written. */
   readonly losses?: Readonly<Record<string, Loss>>
   /** Random transforms of the input by name beyond those of the library, for gradients averaged over them (EOT). */

@@ -10,6 +10,7 @@ import {
   type Tensor,
 } from '@saddlepoint/autodiff'
 import type { Criterion } from '../criteria/criterion.ts'
+import { judgesOf } from '../model/ensemble.ts'
 import type { Target } from '../model/target.ts'
 import type { Perturbation } from '../perturbations/perturbation.ts'
 import { Replay } from './replay.ts'
@@ -28,25 +29,33 @@ export interface Verified {
 const RELATIVE = 1e-5
 const ABSOLUTE = 1e-6
 
+type Judge = ReturnType<typeof judgeOf>
+
+/** A criterion for what one target gives. */
+function judgeOf(target: Target, criterion: Criterion) {
+  // Probabilities are judged by their logarithms, whose softmax they are.
+  const scores = (outputs: Tensor) => (target.givesProbabilities ? log(maximum(outputs, 1e-38)) : outputs)
+  const judge = compile(
+    (outputs: Tensor, labels: Tensor, targets: Tensor, ...samples: Tensor[]) =>
+      criterion({ logits: scores(outputs), labels, targets, samples: samples[0] }).cast('uint8'),
+    { engine: target.engine, name: 'judge' },
+  )
+  return { target, judge }
+}
+
 export class Verifier {
   private readonly model: Target
   private readonly perturbation: Perturbation
   private readonly criterion: Criterion
   private readonly replay: Replay | undefined
-  private readonly judge
+  private readonly judges: readonly Judge[]
 
   constructor(model: Target, perturbation: Perturbation, criterion: Criterion) {
     this.model = model
     this.perturbation = perturbation
     this.criterion = criterion
     this.replay = perturbation.parametric ? new Replay(model, perturbation) : undefined
-    // Probabilities are judged by their logarithms, whose softmax they are.
-    const scores = (outputs: Tensor) => (model.givesProbabilities ? log(maximum(outputs, 1e-38)) : outputs)
-    this.judge = compile(
-      (outputs: Tensor, labels: Tensor, targets: Tensor, ...samples: Tensor[]) =>
-        criterion({ logits: scores(outputs), labels, targets, samples: samples[0] }).cast('uint8'),
-      { engine: model.engine, name: 'judge' },
-    )
+    this.judges = judgesOf(model).map((target) => judgeOf(target, criterion))
   }
 
   /**
@@ -65,26 +74,43 @@ export class Verifier {
     const n = x.dims[0]!
     if (n === 0) return []
     const coarse = this.roundTo8Bits(adversarials)
-    const [exact, rounded] = await Promise.all([this.model.predict(adversarials), this.model.predict(coarse)])
     const given = [int64([n], labels), int64([n], targets)] as const
-    const [flags, roundedFlags] = await Promise.all([
-      this.judge(exact, ...given, ...(this.criterion.looks ? [adversarials] : [])),
-      this.judge(rounded, ...given, ...(this.criterion.looks ? [coarse] : [])),
-    ])
-    const decisions = this.model.decide(exact)
+    const [exact, rounded] = await Promise.all([this.judged(adversarials, given), this.judged(coarse, given)])
+    const decisions = this.model.decide(exact.outputs)
     const sizes = await this.sizes(x, adversarials, parameters)
     return decisions.map(({ label, confidence }, i) => {
       const size = sizes[i]!
       const holds =
-        Boolean(flags.data[i]) && this.inBounds(adversarials, i) && size <= eps * (1 + RELATIVE) + ABSOLUTE
+        exact.flags[i]! && this.inBounds(adversarials, i) && size <= eps * (1 + RELATIVE) + ABSOLUTE
       return {
         holds,
-        holdsRounded: holds && this.picture && Boolean(roundedFlags.data[i]),
+        holdsRounded: holds && this.picture && rounded.flags[i]!,
         size,
         predicted: label,
         confidence,
       }
     })
+  }
+
+  /** What the untouched model says, and whether that meets the criterion on every model that has to be fooled. */
+  private async judged(
+    samples: NDArray,
+    given: readonly [NDArray, NDArray],
+  ): Promise<{ outputs: NDArray; flags: boolean[] }> {
+    const seen = this.criterion.looks ? [samples] : []
+    const parts = await Promise.all(
+      this.judges.map(async ({ target, judge }) => {
+        const outputs = await target.predict(samples)
+        return { outputs, flags: (await judge(outputs, ...given, ...seen)).data }
+      }),
+    )
+    const [first] = parts as [(typeof parts)[number]]
+    return {
+      outputs: parts.length > 1 ? await this.model.predict(samples) : first.outputs,
+      flags: Array.from({ length: given[0].dims[0]! }, (_, i) =>
+        parts.every((part) => Boolean(part.flags[i])),
+      ),
+    }
   }
 
   private get picture(): boolean {
@@ -120,7 +146,7 @@ export class Verifier {
   }
 
   async release(): Promise<void> {
-    await this.judge.release()
+    await Promise.all(this.judges.map(({ judge }) => judge.release()))
     await this.replay?.release()
   }
 }

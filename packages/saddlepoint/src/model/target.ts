@@ -2,6 +2,7 @@
 import type { Engine, NDArray, Tensor } from '@saddlepoint/autodiff'
 import type { BackwardRules } from './backward-rules.ts'
 import type { Conventions } from './conventions.ts'
+import type { Members } from './ensemble.ts'
 import type { Ranked } from './ranking.ts'
 
 /** What a target lets an attack see, most first. */
@@ -29,6 +30,8 @@ export interface Target {
   readonly givesProbabilities: boolean
   /** The file and the name of its input, where there is a file. */
   readonly file?: { readonly bytes: Uint8Array; readonly input: string }
+  /** The models it is made of, where it is several. */
+  readonly members?: Members
   /** Samples asked for so far, where each of them is a query of something outside. */
   readonly queries?: number
   /** Rules for the backward pass in place of the exact ones, by name of a node: BPDA. */
