@@ -29,6 +29,7 @@ import { nes } from './nes.ts'
 import { spsa } from './spsa.ts'
 import { bandits } from './bandits.ts'
 import { nattack } from './nattack.ts'
+import { zoo } from './zoo.ts'
 import { nim } from './nim.ts'
 import { odiPgd } from './odi-pgd.ts'
 import { pdpgd } from './pdpgd.ts'
@@ -65,6 +66,7 @@ const factories = [
   spsa,
   bandits,
   nattack,
+  zoo,
   gaussianNoise,
   uniformNoise,
   ddn,

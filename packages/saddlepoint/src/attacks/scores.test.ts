@@ -66,6 +66,18 @@ test.each([
   },
 )
 
+test.each(['false', 'true'])('zoo comes near the optimum, importance=%s', async (importance) => {
+  const linear = await setting()
+  const text = `zoo:searchSteps=6,iterations=400,coordinates=18,probe=0.01,abortEarly=false,importance=${importance}`
+  const { success, values } = await run(text, 'l2', linear, 1)
+  expect(success).toEqual(linear.labels.map(() => true))
+  const clean = linear.x.data as Float32Array
+  const sizes = linear.labels.map((_, i) =>
+    Math.hypot(...clean.subarray(i * 36, (i + 1) * 36).map((v, j) => values[i * 36 + j]! - v)),
+  )
+  for (const [i, size] of sizes.entries()) expect(size / linear.optimum(i, 'l2')).toBeLessThan(1.25)
+})
+
 test.each(['nes', 'bandits:queries=300', 'nattack:steps=10,population=40'])(
   '%s does the same to a sample alone and among others',
   async (text) => {
