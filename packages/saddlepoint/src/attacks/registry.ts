@@ -22,6 +22,8 @@ import { fgsm } from './fgsm.ts'
 import { fmn } from './fmn.ts'
 import { fw } from './fw.ts'
 import { gaussianNoise, uniformNoise } from './noise.ts'
+import { nuclear } from './nuclear.ts'
+import { wasserstein } from './wasserstein.ts'
 import { jsma } from './jsma.ts'
 import { mim } from './mim.ts'
 import { multiTargeted } from './multi-targeted.ts'
@@ -69,6 +71,8 @@ const factories = [
   zoo,
   gaussianNoise,
   uniformNoise,
+  nuclear,
+  wasserstein,
   ddn,
   fmn,
   sigmaZero,

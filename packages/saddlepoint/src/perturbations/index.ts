@@ -4,6 +4,7 @@ import { l1 } from './l1.ts'
 import { l2 } from './l2.ts'
 import { linf } from './linf.ts'
 import { nuclear } from './nuclear.ts'
+import { wasserstein } from './wasserstein.ts'
 import type { Perturbation } from './perturbation.ts'
 import { rotation, similarity } from './rotation.ts'
 
@@ -15,6 +16,8 @@ export const perturbations: Readonly<Record<string, Perturbation>> = {
   nuclear,
   rotation,
   similarity,
+  wasserstein,
 }
-export { l0, l1, l2, linf, nuclear, similarity }
+// An attack that goes by the name of its set is exported under it.
+export { l0, l1, l2, linf, similarity }
 export type { Ball, Perturbation, Place } from './perturbation.ts'

@@ -91,6 +91,7 @@ const size = (p: Tensor) => nuclearNorm(p).max(sampleAxes(p))
 export const nuclear: Perturbation = {
   name: 'nuclear',
   reference: 'Kazemi, Kerdreux & Wang 2022',
+  eps: 5,
   measure(difference, shape = [difference.length]) {
     const { channels, height, width } = extentOf(shape, 'nuclear')
     const norms = Array.from({ length: channels }, (_, c) => {
