@@ -1,7 +1,8 @@
 /** Auto-PGD towards one class after another, likeliest first, by the targeted DLR loss. Croce & Hein 2020, section 4 and Algorithm 1. */
 import { z } from 'zod'
 import { rankedTarget, targetRounds } from '../optimisers/ranked-targets.ts'
-import { apgdOptions, startOf, stepOf, wanders } from './apgd.ts'
+import { wanders } from '../optimisers/stages.ts'
+import { apgdOptions, startOf, stepOf } from './apgd.ts'
 import { attack, lossOption } from './attack.ts'
 
 export const apgdT = attack({

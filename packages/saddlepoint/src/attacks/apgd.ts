@@ -1,7 +1,8 @@
 /** Auto-PGD on cross-entropy and on the difference of logits ratio. Croce & Hein 2020, Algorithm 1; in L1, Croce & Hein 2021. */
 import { z } from 'zod'
-import { apgdPoint, apgdStart, apgdStep, type ApgdOptions } from '../optimisers/apgd.ts'
-import { sparseApgdStart, sparseApgdStep, type SparseApgdOptions } from '../optimisers/apgd-l1.ts'
+import { apgdStart, apgdStep, type ApgdOptions } from '../optimisers/apgd.ts'
+import { sparseApgdStart, sparseApgdStep } from '../optimisers/apgd-l1.ts'
+import { shrinkingOption, wanders, type StagedOptions } from '../optimisers/stages.ts'
 import { startOption, startPoint, type Start } from '../optimisers/starts.ts'
 import { attack, lossOption } from './attack.ts'
 import type { AttackScope, AttackState } from './attack.ts'
@@ -16,29 +17,20 @@ export const apgdOptions = z.object({
     .default(0.75)
     .describe('share of steps that must raise the loss for the step size to stay (not in l1)'),
   ...startOption('a random point of the sphere of radius eps'),
-  shrinking: z
-    .boolean()
-    .default(true)
-    .describe(
-      'in l1, 30 % of the steps in the ball of 3 eps and 30 % in that of 2 eps before those in its own',
-    ),
+  ...shrinkingOption,
 })
 
-export const startOf = (scope: AttackScope, o: SparseApgdOptions & { start?: Start }) => {
+export const startOf = (scope: AttackScope, o: StagedOptions & { start?: Start }) => {
   const chosen = o.start || scope.given ? startPoint(scope, o.start ?? 'input') : undefined
-  return scope.norm === 'l1'
-    ? sparseApgdStart(scope, o, chosen)
-    : apgdStart(scope, chosen ?? apgdPoint(scope))
+  return (scope.norm === 'l1' ? sparseApgdStart : apgdStart)(scope, o, chosen)
 }
 
 export const stepOf = (
   scope: AttackScope,
   state: AttackState,
-  options: ApgdOptions & SparseApgdOptions,
+  options: ApgdOptions,
   climb?: (logits: Tensor) => Tensor,
 ) => (scope.norm === 'l1' ? sparseApgdStep : apgdStep)(scope, state, options, climb)
-
-export const wanders = (norm: string, o: SparseApgdOptions) => norm === 'l1' && o.shrinking
 
 const apgd = (name: string, loss: string) =>
   attack({

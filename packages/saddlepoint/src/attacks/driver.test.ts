@@ -154,8 +154,8 @@ describe('attacks as text', () => {
     })
     const sparse = chosenFor('l1', parseAttack('standard'))
     expect(sparse.map((a) => a.name)).toEqual(['apgd-ce', 'apgd-t', 'fab-t', 'square'])
-    expect(sparse[0]!.options).toMatchObject({ restarts: 5, shrinking: true })
-    expect(sparse[1]!.options).toMatchObject({ targetClasses: 5, restarts: 1, shrinking: true })
+    expect(sparse[0]!.options).toMatchObject({ restarts: 5 })
+    expect(sparse[1]!.options).toMatchObject({ targetClasses: 5, restarts: 1 })
     expect([['standard'], ['auto'], ['quick'], ['standard', 'pgd'], []].map(isCascade)).toEqual([
       true,
       true,

@@ -2,10 +2,7 @@
 import {
   abs,
   and,
-  constant,
-  float32,
   floor,
-  gather,
   gatherElements,
   greater,
   greaterOrEqual,
@@ -19,12 +16,7 @@ import {
 import type { AttackScope, AttackState } from '../attacks/attack.ts'
 import { flat, like, sampleSize, sampleSum } from '../perturbations/norms.ts'
 import { NOTHING, observe } from './apgd.ts'
-
-export interface SparseApgdOptions {
-  readonly steps: number
-  /** Whether it begins in larger balls (multi-eps APGD). */
-  readonly shrinking: boolean
-}
+import { staged, stages, wanders, type Stage, type StagedOptions } from './stages.ts'
 
 /** Share of the values that the first steps change, and of the best point's nonzero values that later ones do (section 3.3). */
 const FIRST_SHARE = 0.2
@@ -37,31 +29,13 @@ const SETTLED = 0.95
 /** Share of a stage's steps between two judgements. */
 const SPAN = 0.04
 
-/** Steps in one ball. */
-export interface Stage {
-  readonly from: number
-  readonly steps: number
-  /** In the units of eps. */
-  readonly radius: number
-}
-
-/** Balls of 3, 2 and 1 eps for 30, 30 and 40 % of the steps (multi-eps APGD, section 3.4), or the last one alone. */
-export function stages({ steps, shrinking }: SparseApgdOptions): Stage[] {
-  const first = shrinking ? Math.floor(0.3 * steps) : 0
-  return [
-    { from: 0, steps: first, radius: 3 },
-    { from: first, steps: first, radius: 2 },
-    { from: 2 * first, steps: steps - 2 * first, radius: 1 },
-  ].filter((stage) => stage.steps > 0)
-}
-
 /** @param chosen where it begins; if absent, at the point of the first ball nearest to Gaussian noise, which is sparse */
-export function sparseApgdStart(scope: AttackScope, o: SparseApgdOptions, chosen?: Tensor): AttackState {
+export function sparseApgdStart(scope: AttackScope, o: StagedOptions, chosen?: Tensor): AttackState {
   const { eps, x, around, random } = scope
-  const radius = eps.mul(stages(o)[0]!.radius)
+  const radius = eps.mul(stages(scope.norm, o)[0]!.radius)
   const p = chosen ?? around(radius).project(random.normal(x.shape.slice(1)))
   const entered = enter(p, radius)
-  if (o.shrinking) return entered
+  if (wanders(scope.norm, o)) return entered
   return {
     ...entered,
     wanted: eps.mul(0).add(FIRST_SHARE * sampleSize(x)),
@@ -72,23 +46,11 @@ export function sparseApgdStart(scope: AttackScope, o: SparseApgdOptions, chosen
 export function sparseApgdStep(
   scope: AttackScope,
   state: AttackState,
-  o: SparseApgdOptions,
+  o: StagedOptions,
   climb: (logits: Tensor) => Tensor = scope.loss,
 ): AttackState {
-  const { eps, step, x, around } = scope
-  const plan = stages(o)
-  /** A number of this step's stage: a scalar. */
-  const now = (of: (stage: Stage, step: number) => number) =>
-    gather(
-      constant(
-        float32(
-          [o.steps],
-          plan.flatMap((stage) => Array.from({ length: stage.steps }, (_, i) => of(stage, stage.from + i))),
-        ),
-      ),
-      step.cast('int64'),
-    )
-  const radius = eps.mul(now((stage) => stage.radius))
+  const { x } = scope
+  const { radius, ball, now, advance } = staged(scope, o)
   const { gradient: slope, loss: _, ...seen } = observe(scope, state, climb)
   const reached = greater(
     now((stage, i) => Number(i > stage.from && (i - stage.from) % spanOf(stage) === 0)),
@@ -106,19 +68,12 @@ export function sparseApgdStep(
 
   const next: AttackState = {
     ...seen,
-    p: around(radius).project(from.add(sparseStep(gradient, wanted).mul(like(stepSize, x)))),
+    p: ball.project(from.add(sparseStep(gradient, wanted).mul(like(stepSize, x)))),
     stepSize,
     wanted,
     count: where(reached, count, state.count!),
   }
-  if (plan.length === 1) return next
-  // The last step of a stage leads to what is nearest to its best point in the next ball.
-  const smaller = eps.mul(now((stage, i) => plan.find((s) => s.from === i + 1)?.radius ?? stage.radius))
-  const entered = enter(around(smaller).project(seen.best), smaller)
-  const leaves = less(smaller, radius)
-  return Object.fromEntries(
-    Object.entries(next).map(([key, value]) => [key, where(like(leaves, value), entered[key]!, value)]),
-  ) as AttackState
+  return advance(next, seen.best, enter)
 }
 
 /** The state at the beginning of a stage. */

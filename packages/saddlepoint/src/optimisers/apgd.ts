@@ -1,9 +1,7 @@
 /** Auto-PGD: ascent with momentum that halves its steps where they stop paying. Croce & Hein 2020, Algorithm 1. */
 import {
   and,
-  constant,
   equal,
-  float32,
   greater,
   greaterOrEqual,
   lessOrEqual,
@@ -13,9 +11,9 @@ import {
 } from '@saddlepoint/autodiff'
 import type { AttackScope, AttackState } from '../attacks/attack.ts'
 import { like } from '../perturbations/norms.ts'
+import { staged, stages, type StagedOptions } from './stages.ts'
 
-export interface ApgdOptions {
-  readonly steps: number
+export interface ApgdOptions extends StagedOptions {
   /** Share of the steps between two checkpoints that must raise the loss for the step size to stay. */
   readonly rho: number
 }
@@ -46,15 +44,24 @@ export function checkpoints(steps: number): Checkpoint[] {
   return found
 }
 
-/** Where the paper starts: a random point on the sphere of radius eps. */
-export function apgdPoint({ ball, norm, eps, random }: AttackScope): Tensor {
+/** Where the paper starts: a random point on the sphere of the first radius. */
+function apgdPoint({ around, norm, eps, random }: AttackScope, o: StagedOptions): Tensor {
+  const radius = eps.mul(stages(norm, o)[0]!.radius)
+  const ball = around(radius)
   const shape = ball.zero().shape.slice(1)
   const t = norm === 'linf' ? random.uniform(shape).mul(2).sub(1) : random.normal(shape)
-  return ball.project(t.mul(like(eps.div(ball.size(t)), t)))
+  return ball.project(t.mul(like(radius.div(ball.size(t)), t)))
 }
 
-export function apgdStart(scope: AttackScope, p: Tensor): AttackState {
-  const nothing = scope.eps.mul(0).add(NOTHING)
+/** @param chosen where it begins, if not where the paper does */
+export function apgdStart(scope: AttackScope, o: StagedOptions, chosen?: Tensor): AttackState {
+  return enter(chosen ?? apgdPoint(scope, o), scope.eps.mul(stages(scope.norm, o)[0]!.radius))
+}
+
+/** The state at the beginning of a stage. */
+function enter(p: Tensor, radius: Tensor): AttackState {
+  const none = radius.mul(0)
+  const nothing = none.add(NOTHING)
   return {
     p,
     previous: p,
@@ -62,11 +69,11 @@ export function apgdStart(scope: AttackScope, p: Tensor): AttackState {
     bestGradient: p.mul(0),
     bestLoss: nothing,
     lastLoss: nothing.neg(),
-    rises: scope.eps.mul(0),
+    rises: none,
     checkedLoss: nothing,
     // As if halved before: no gain counts against the first step size until a span has passed (Condition 2).
-    halved: scope.eps.mul(0).add(1),
-    stepSize: scope.eps.mul(FIRST_STEP),
+    halved: none.add(1),
+    stepSize: radius.mul(FIRST_STEP),
   }
 }
 
@@ -78,16 +85,16 @@ export function apgdStart(scope: AttackScope, p: Tensor): AttackState {
 export function apgdStep(
   scope: AttackScope,
   state: AttackState,
-  { steps, rho }: ApgdOptions,
+  o: ApgdOptions,
   climb: (logits: Tensor) => Tensor = scope.loss,
 ): AttackState {
-  const { ball, step } = scope
+  const { now, ball, advance } = staged(scope, o)
   const { gradient: slope, loss, ...seen } = observe(scope, state, climb)
   const rises = state.rises!.add(greater(loss, state.lastLoss!).cast('float32'))
-  const span = spanAt(step, checkpoints(steps))
+  const span = now((stage, i) => checkpoints(stage.steps).find(({ at }) => at === i - stage.from)?.span ?? 0)
   const reached = greater(span, 0)
 
-  const oscillates = lessOrEqual(rises, span.mul(rho))
+  const oscillates = lessOrEqual(rises, span.mul(o.rho))
   const stalls = and(equal(state.halved!, 0), greaterOrEqual(state.checkedLoss!, seen.bestLoss))
   const halve = and(reached, or(oscillates, stalls))
   const stepSize = where(halve, state.stepSize!.mul(0.5), state.stepSize!)
@@ -95,10 +102,10 @@ export function apgdStep(
   const gradient = where(like(halve, state.p), seen.bestGradient, slope)
 
   const z = ball.project(from.add(ball.steepest(gradient, from).mul(like(stepSize, from))))
-  const alpha = where(equal(step, 0), 1, ALPHA)
+  const alpha = now((stage, i) => (i === stage.from ? 1 : ALPHA))
   const inertia = from.sub(state.previous!).mul(alpha.neg().add(1))
   const p = ball.project(from.add(z.sub(from).mul(alpha)).add(inertia))
-  return {
+  const next: AttackState = {
     ...seen,
     p,
     previous: from,
@@ -108,6 +115,7 @@ export function apgdStep(
     halved: where(reached, halve.cast('float32'), state.halved!),
     stepSize,
   }
+  return advance(next, seen.best, enter)
 }
 
 /** The loss and its gradient where the state stands, and the best point so far with them. */
@@ -121,16 +129,4 @@ export function observe(scope: AttackScope, { p, ...state }: AttackState, climb:
     bestGradient: where(like(better, p), gradient, state.bestGradient!),
     bestLoss: where(better, loss, state.bestLoss!),
   }
-}
-
-/** The span that ends at this step; 0 if none does. */
-function spanAt(step: Tensor, points: readonly Checkpoint[]): Tensor {
-  const values = (of: (point: Checkpoint) => number) => constant(float32([points.length], points.map(of)))
-  return equal(
-    step,
-    values((c) => c.at),
-  )
-    .cast('float32')
-    .mul(values((c) => c.span))
-    .sum()
 }
