@@ -39,6 +39,9 @@ import { pgd } from './pgd.ts'
 import { rays } from './rays.ts'
 import { rotation } from './rotation.ts'
 import { pgdL0 } from './pgd-l0.ts'
+import { geoda } from './geoda.ts'
+import { boundary } from './boundary.ts'
+import { hopskipjump } from './hopskipjump.ts'
 import { sigmaZero } from './sigma-zero.ts'
 import { square } from './square.ts'
 import { parseFraction } from '../model/conventions.ts'
@@ -87,6 +90,9 @@ const factories = [
   alma,
   ead,
   jsma,
+  geoda,
+  boundary,
+  hopskipjump,
 ] as unknown as readonly Factory[]
 
 export const attacks: ReadonlyMap<string, (options?: object) => ConfiguredAttack> = new Map(
