@@ -59,6 +59,8 @@ export interface AttackScope {
    * exact one costs a forward and a backward pass per sample.
    */
   slope(p: Tensor, climb?: Climb): Slope
+  /** Gradient of the loss of the substitute model at p: costs the attacked model nothing. */
+  prior(p: Tensor): Tensor
   /** The gradient of `slope`, of the loss. */
   ascend(p: Tensor): Tensor
   /** Gradients of the loss at n points of each sample: p [N, n, …] → the same; costs n forward and n backward passes. */
@@ -131,7 +133,9 @@ export const sharedOptions = z.object({
   gradient: z
     .string()
     .default('exact')
-    .describe('how gradients are come by: exact, or estimated from scores alone by nes, spsa or sphere'),
+    .describe(
+      'how gradients are come by: exact, or estimated from scores alone by nes, spsa or sphere, or by prgf with the help of a substitute',
+    ),
   samples: z
     .number()
     .int()
@@ -226,6 +230,8 @@ export interface AttackSetting {
   readonly perturbation: Perturbation
   readonly criterion: Criterion
   readonly loss: Loss
+  /** A model with gradients that resembles the attacked one, for attacks that use both. */
+  readonly substitute?: Target
   /** Random transforms by name beyond those of the library. */
   readonly transforms?: Readonly<Record<string, Transform>>
   readonly engine: Engine

@@ -31,6 +31,7 @@ import { nes } from './nes.ts'
 import { spsa } from './spsa.ts'
 import { bandits } from './bandits.ts'
 import { nattack } from './nattack.ts'
+import { prgf } from './prgf.ts'
 import { zoo } from './zoo.ts'
 import { nim } from './nim.ts'
 import { odiPgd } from './odi-pgd.ts'
@@ -71,6 +72,7 @@ const factories = [
   spsa,
   bandits,
   nattack,
+  prgf,
   zoo,
   gaussianNoise,
   uniformNoise,

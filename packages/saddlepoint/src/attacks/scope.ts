@@ -125,6 +125,7 @@ export function scopeOf(
       )
     }),
     derivative: (value: Tensor, p: Tensor) => single(value, p),
+    prior,
   }
   const scope = seen(undefined)
 
@@ -211,6 +212,15 @@ export function scopeOf(
       const values = f(flat, (t) => repeatRows(t, count), towards)
       return values.reshape([n, count])
     }
+  }
+  function prior(p: Tensor): Tensor {
+    const { substitute } = setting
+    if (!substitute?.logits)
+      throw new AttackOptionError(
+        `${attack.name} is guided by the gradient of a substitute model, and none is given (--substitute)`,
+      )
+    const logits = substitute.logits(ball.apply(p))
+    return gradientOf(loss({ logits, labels, targets: wanted, clean: {} }), p, { rules: substitute.rules })
   }
   /** The perturbation that leads to where another attack has ended. */
   function startOf(): Tensor {

@@ -19,6 +19,7 @@ async function run(
   { model, x, labels, optimum }: LinearModel,
   factor: number,
   batchSize = SAMPLES,
+  substitute?: LinearModel,
 ) {
   const [attack] = parseAttack(text) as [ConfiguredAttack]
   const prepared = await prepare(attack, {
@@ -26,6 +27,7 @@ async function run(
     perturbation: perturbations[norm]!,
     criterion: misclassified,
     loss: losses[attack.options.loss]!,
+    substitute: substitute?.model,
     engine: model.engine,
   })
   const success: boolean[] = []
@@ -99,4 +101,18 @@ test('costs are counted to the unit', async () => {
   expect(await none('spsa:steps=2')).toBe(2 * 129 + 1)
   expect(await none('bandits:queries=30')).toBe(30 + 1)
   expect(await none('nattack:steps=2,population=20')).toBe(2 * 21 + 1)
+})
+
+test('a substitute guides as far as it can be trusted', async () => {
+  const linear = await setting()
+  const other = await linearModel(
+    { classes: 3, features: 36, samples: 1, seed: 99, shape: [1, 6, 6] },
+    [-10, 10],
+  )
+  const prgf = (steps: number, substitute?: LinearModel) =>
+    run(`prgf:steps=${steps},samples=20,sigma=0.05,loss=margin`, 'linf', linear, 1.1, SAMPLES, substitute)
+  const all = linear.labels.map(() => true)
+  expect((await prgf(11, linear)).success).toEqual(all)
+  expect((await prgf(60, other)).success).toEqual(all)
+  await expect(prgf(1)).rejects.toThrow(/guided by the gradient of a substitute model, and none is given/)
 })

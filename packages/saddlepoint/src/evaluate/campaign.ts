@@ -2,6 +2,7 @@
 import { takeRows, type NDArray } from '@saddlepoint/autodiff'
 import { UNLIMITED, type ConfiguredAttack, type PreparedAttack } from '../attacks/attack.ts'
 import { prepare } from '../attacks/driver.ts'
+import { gradientRules } from '../gradients/index.ts'
 import { joinRows } from '../attacks/run.ts'
 import type { Criterion } from '../criteria/criterion.ts'
 import { parseLoss } from '../losses/index.ts'
@@ -43,11 +44,14 @@ export async function runCampaign(field: Field, plan: CampaignPlan): Promise<voi
   const loss = parseLoss(attack.options.loss, options.losses)
   const verifier = new Verifier(model, perturbation, criterion)
   let prepared: Promise<PreparedAttack> | undefined
-  const climbed = substituteFor(model, options)
+  const guided = isGuided(attack)
+  const substitute = options.substitute && adapted(options.substitute, model)
+  const climbed = guided ? model : (substitute ?? model)
   const configured = climbed === model ? attack : toTheEnd(attack)
   const ready = () =>
     (prepared ??= prepare(configured, {
       model: climbed,
+      substitute: guided ? substitute : undefined,
       perturbation,
       criterion,
       loss,
@@ -83,9 +87,8 @@ export async function runCampaign(field: Field, plan: CampaignPlan): Promise<voi
   }
 }
 
-/** The model that the attacks climb, in the terms of the one that is evaluated. */
-const substituteFor = (model: Target, { substitute }: EvaluateOptions): Target =>
-  substitute ? adapted(substitute, model) : model
+/** Whether it attacks the evaluated model with the help of a substitute, instead of the substitute. */
+const isGuided = ({ options }: ConfiguredAttack) => gradientRules[options.gradient]?.prior ?? false
 
 /** An attack that does not stop where it succeeds: to fool the model it climbs is not what it is for. */
 const toTheEnd = (attack: ConfiguredAttack): ConfiguredAttack => ({
@@ -109,8 +112,9 @@ async function attackChunk(
     { x, labels, targets, eps: chunk.map(() => eps), samples: chunk },
     { seed, signal, maxQueries, maxTimeMs },
   )
+  const transferred = options.substitute !== undefined && !isGuided(attack)
   // What a substitute makes of an attempt says nothing: the evaluated model judges them all.
-  const claimed = chunk.map((_, i) => i).filter((i) => options.substitute ?? outcome.success[i])
+  const claimed = chunk.map((_, i) => i).filter((i) => transferred || outcome.success[i])
   const verified = await verifier.verify(
     takeRows(x, claimed),
     takeRows(outcome.adversarials, claimed),
@@ -123,7 +127,7 @@ async function attackChunk(
     const check = verified[claimed.indexOf(i)]
     return {
       index,
-      claimed: options.substitute ? (check?.holds ?? false) : outcome.success[i]!,
+      claimed: transferred ? (check?.holds ?? false) : outcome.success[i]!,
       success: check?.holds ?? false,
       rounded: check?.holdsRounded ?? false,
       size: check?.size ?? 0,

@@ -27,5 +27,7 @@ export interface GradientRule {
   /** Paper, and equation or algorithm number. */
   readonly reference: string
   readonly access: Access
+  /** Whether it needs the gradient of a substitute. */
+  readonly prior?: boolean
   slope(scope: AttackScope, p: Tensor, climb: Climb, options: EstimateOptions): Slope
 }
