@@ -20,7 +20,6 @@ export const bandits = attack({
   reference: 'Ilyas et al. 2019, Algorithms 2 and 3',
   access: 'scores',
   kind: 'fixed-eps',
-  additive: true,
   optimiser: 'projected steps along a bandit prior',
   norms: ['linf', 'l2'],
   options: z.object({

@@ -16,7 +16,6 @@ export const nattack = attack({
   reference: 'Li et al. 2019, Algorithm 1',
   access: 'scores',
   kind: 'fixed-eps',
-  additive: true,
   optimiser: 'evolution strategy over a Gaussian in tanh-space',
   norms: ['linf', 'l2'],
   options: z.object({

@@ -47,6 +47,8 @@ const verified = async (name: string, adversarials: NDArray, eps: number, parame
 const runs: readonly (readonly [string, readonly string[], number])[] = [
   ['rotation', ['rotation:angles=7,shifts=3', 'pgd:steps=15', 'apgd-ce:steps=10', 'fw'], 30],
   ['similarity', ['uniform-noise:queries=20', 'mim', 'pgd:steps=5,gradient=nes,samples=10,sigma=0.5'], 30],
+  ['flow', ['pgd:steps=10', 'flow:steps=20,learningRate=0.03,smoothness=0.01'], 0.08],
+  ['recolor', ['pgd:steps=8', 'recolor:steps=8,learningRate=0.02'], 0.12],
 ]
 
 describe.each(runs)('%s', (name, attacks, eps) => {
@@ -88,5 +90,5 @@ test('an attack with a set of its own refuses another', async () => {
 })
 
 test('attacks that draw pictures refuse parameters', async () => {
-  await expect(attacked('rotation', 'nattack', 30)).rejects.toThrow('parameters')
+  await expect(attacked('rotation', 'ti-fgsm', 30)).rejects.toThrow('parameters')
 })

@@ -38,7 +38,9 @@ import { odiPgd } from './odi-pgd.ts'
 import { pdpgd } from './pdpgd.ts'
 import { pgd } from './pgd.ts'
 import { rays } from './rays.ts'
+import { recolor } from './recolor.ts'
 import { rotation } from './rotation.ts'
+import { flow } from './flow.ts'
 import { pgdL0 } from './pgd-l0.ts'
 import { geoda } from './geoda.ts'
 import { boundary } from './boundary.ts'
@@ -89,6 +91,8 @@ const factories = [
   cw,
   rays,
   rotation,
+  flow,
+  recolor,
   alma,
   ead,
   jsma,

@@ -15,6 +15,7 @@ export const tiFgsm = attack({
   reference: 'Dong et al. 2019, eq. (10)',
   access: 'gradient',
   kind: 'fixed-eps',
+  additive: true,
   optimiser: 'momentum, translation-invariant',
   options: momentumOptions.extend({
     kernel: z

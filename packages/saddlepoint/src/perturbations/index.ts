@@ -1,4 +1,5 @@
 /** The members of the perturbation axis. */
+import { flow } from './flow.ts'
 import { l0 } from './l0.ts'
 import { l1 } from './l1.ts'
 import { l2 } from './l2.ts'
@@ -6,6 +7,7 @@ import { linf } from './linf.ts'
 import { nuclear } from './nuclear.ts'
 import { wasserstein } from './wasserstein.ts'
 import type { Perturbation } from './perturbation.ts'
+import { recolor } from './recolor.ts'
 import { rotation, similarity } from './rotation.ts'
 
 export const perturbations: Readonly<Record<string, Perturbation>> = {
@@ -17,6 +19,8 @@ export const perturbations: Readonly<Record<string, Perturbation>> = {
   rotation,
   similarity,
   wasserstein,
+  flow,
+  recolor,
 }
 // An attack that goes by the name of its set is exported under it.
 export { l0, l1, l2, linf, similarity }
