@@ -14,6 +14,7 @@ export {
 export { nes } from './attacks/nes.ts'
 export { conventionsSchema, parseFraction, type Conventions } from './model/conventions.ts'
 export { adapted } from './model/adapted.ts'
+export { skipGradient } from './model/skip-gradient.ts'
 export { COMBINE, ensemble, type Combine, type Members } from './model/ensemble.ts'
 export * from './losses/index.ts'
 export * from './perturbations/index.ts'

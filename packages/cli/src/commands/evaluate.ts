@@ -159,7 +159,12 @@ async function evaluateOne(
   const engine = engineOf(flags, voice)
   const display = progressDisplay(flags.quiet, basename(path))
   try {
-    const { classifier, data, conventions } = await openBoth(path, flags, engine, voice)
+    const { classifier, data, conventions } = await openBoth(
+      path,
+      flags.substitute ? { ...flags, skipGradient: undefined } : flags,
+      engine,
+      voice,
+    )
     checkTarget(plan, classifier, path)
     for (const notice of classifier.notices) voice.say(`${basename(path)}: ${notice}`)
     const substitute =
@@ -270,6 +275,7 @@ function fingerprint(
     target,
     substitutes: flags.substitute?.map(hashOf),
     combine: flags.combine,
+    skipGradient: flags.skipGradient,
   }
 }
 

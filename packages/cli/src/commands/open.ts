@@ -16,6 +16,7 @@ import {
   ClassifierError,
   conventionsSchema,
   ensemble,
+  skipGradient,
   type Combine,
   type Conventions,
   type Target,
@@ -106,7 +107,7 @@ export async function openBoth(
       bounds,
       ...(data.kind === 'images' ? {} : { inputRange: undefined }),
       classNames: outputNames(conventions, names),
-      bpda: flags.bpda,
+      bpda: { ...flags.bpda, ...skipping(model, flags) },
       engine,
     })
     return { classifier: fitted, data, conventions }
@@ -128,7 +129,7 @@ export async function openSubstitute(
   combine: Combine,
   like: Target,
   isImage: boolean,
-  { provider }: Pick<ModelFlags, 'provider'>,
+  flags: Pick<ModelFlags, 'provider' | 'skipGradient'>,
 ): Promise<Target> {
   const models = await Promise.all(
     paths.map(async (path) => {
@@ -136,11 +137,12 @@ export async function openSubstitute(
       const sized = valuesOf(model.inputs[0]!.shape) === valuesOf([1, ...like.shape])
       try {
         const opened = await classifier(model, {
-          ...conventionsOf(path, { provider }),
+          ...conventionsOf(path, { provider: flags.provider }),
           name: path,
           bounds: like.bounds,
           ...(sized && { shape: like.shape }),
           ...(isImage ? {} : { inputRange: undefined }),
+          bpda: skipping(model, flags),
           engine: like.engine,
         })
         return adapted(opened, like)
@@ -153,6 +155,9 @@ export async function openSubstitute(
   )
   return models.length > 1 ? ensemble(models, { combine }) : models[0]!
 }
+
+const skipping = (model: Model, { skipGradient: gamma }: Pick<ModelFlags, 'skipGradient'>) =>
+  gamma === undefined ? {} : skipGradient(model, gamma)
 
 const valuesOf = (shape: readonly number[]) => shape.slice(1).reduce((p, d) => p * d, 1)
 

@@ -65,6 +65,7 @@ export interface ModelFlags {
   workers?: number
   inputShape?: number[]
   bpda?: Record<string, 'straight-through'>
+  skipGradient?: number
 }
 export interface TargetFlags {
   allowHost?: string
@@ -98,6 +99,11 @@ export function modelFlags(command: Command): Command {
     .option('--label-offset <n>', "added to a data label to get the model's output index", integer)
     .option('--labels <file>', 'names of the classes (JSON or one a line)')
     .option('--input-shape <sizes>', 'shape of one sample where the model leaves it open', numbers)
+    .option(
+      '--skip-gradient <gamma>',
+      'what the gradient of residual branches is multiplied by, so that it prefers skip connections; of the substitutes where there are any',
+      number,
+    )
     .option(
       '--bpda <rules>',
       'backward rules in place of the exact ones (BPDA): Round=straight-through, by kind of operator or name of a node',

@@ -10,6 +10,7 @@ import {
   softmax,
   type Tensor,
 } from '@saddlepoint/autodiff'
+import { ClassifierError } from '../model/errors.ts'
 import { scoreOf } from '../losses/loss.ts'
 
 export interface CriterionContext {
@@ -69,7 +70,7 @@ export function topK(k: number): Criterion {
   if (!(Number.isInteger(k) && k > 0)) throw new RangeError(`top-k counts classes, from 1 on, not ${k}`)
   return criterion(`top-k:${k}`, {}, ({ logits, labels }) => {
     if (k >= logits.shape[1]!)
-      throw new RangeError(`top-k:${k} cannot be met: the model has ${logits.shape[1]} classes`)
+      throw new ClassifierError(`top-k:${k} cannot be met: the model has ${logits.shape[1]} classes`)
     const ahead = greater(logits, scoreOf(logits, labels).reshape([labels.shape[0]!, 1]))
     return greaterOrEqual(ahead.cast('float32').sum(1), k)
   })
