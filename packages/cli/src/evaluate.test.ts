@@ -182,6 +182,42 @@ describe('a table', () => {
     expect(threat!.robustAccuracy).toBeLessThan(result.cleanAccuracy)
   })
 
+  test('is attacked as its columns allow', async () => {
+    const rules = { columns: { a: { immutable: true }, b: { cost: 0.5 }, 3: { direction: 'up', max: 9 } } }
+    writeFileSync(join(folder, 'rules.json'), JSON.stringify(rules))
+    const args = ['--columns', 'rules.json', '--eps', '1 4', '--attack', 'fw']
+    const result = await evaluate(args, 'mlp.onnx', 'table.csv')
+    expect(result.results.map((r) => [r.norm, r.eps])).toEqual([
+      ['columns', 1],
+      ['columns', 4],
+    ])
+    for (const { attacks } of result.results) expect(attacks['fw']!.verified).toBe(attacks['fw']!.claimed)
+    expect(result.results[1]!.robustAccuracy).toBeLessThan(result.cleanAccuracy)
+  })
+
+  test.each([
+    ['{"columns": {"e": {}}}', [], /bad\.json: there is no column "e"; there are a, b, c, d/],
+    ['{"columns": {"a": {"fixed": true}}}', [], /bad\.json: columns\.a: Unrecognized key/],
+    ['{', [], /bad\.json: not valid JSON/],
+    ['{}', ['--norm', 'l2'], /--columns is a perturbation set of its own \(leave --norm out\)/],
+  ])('refuses rules such as %s', async (text, more, message) => {
+    writeFileSync(join(folder, 'bad.json'), text)
+    const args = [
+      'evaluate',
+      'mlp.onnx',
+      '--data',
+      'table.csv',
+      '--eps',
+      '1',
+      '--columns',
+      'bad.json',
+      ...more,
+    ]
+    const { code, stderr } = await saddle([...args, '--no-report'], { cwd: folder })
+    expect([code, stderr.trim().split('\n').length]).toEqual([2, 1])
+    expect(stderr).toMatch(message)
+  })
+
   test('is refused where its values lie outside', async () => {
     const args = ['evaluate', 'mlp.onnx', '--data', 'table.csv', '--eps', '1', '--json']
     const { code, stderr } = await saddle(args, { cwd: folder })

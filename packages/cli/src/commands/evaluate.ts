@@ -32,6 +32,7 @@ interface Flags extends CommonFlags, ModelFlags, DataFlags, PlanFlags, TargetFla
   maxQueries?: number
   maxTime?: number
   gallery: number
+  columns?: string
   out?: string
   resume?: string
   report: boolean
@@ -62,6 +63,7 @@ export function evaluateCommand(program: Command): void {
         .choices(COMBINE)
         .default('logits'),
     )
+    .option('--columns <file>', 'JSON that says what the columns of a table may become, and at what price')
     .option('--cascade', 'attacks skip what an attack before them has broken')
     .option('--max-queries <n>', 'model evaluations a sample may cost', count)
     .option('--max-time <seconds>', 'time a batch of samples may cost', number)
@@ -100,6 +102,8 @@ async function run(given: readonly string[], asked: Flags): Promise<void> {
   const models = asked.demo && !given.length ? demoModels() : given
   if (!models.length)
     throw new UsageError('no model given', { hint: 'saddle evaluate model.onnx --data folder, or --demo' })
+  if (flags.columns !== undefined && flags.norm)
+    throw new UsageError('--columns is a perturbation set of its own', { hint: 'leave --norm out' })
   const plan = planOf(flags)
   const { say } = talk(flags)
   const signal = interruptible(say)
@@ -159,7 +163,7 @@ async function evaluateOne(
   const engine = engineOf(flags, voice)
   const display = progressDisplay(flags.quiet, basename(path))
   try {
-    const { classifier, data, conventions } = await openBoth(
+    const { classifier, data, conventions, rules } = await openBoth(
       path,
       flags.substitute ? { ...flags, skipGradient: undefined } : flags,
       engine,
@@ -173,6 +177,7 @@ async function evaluateOne(
     await folder.create()
     const evaluation = await evaluate(classifier, data, {
       ...plan,
+      ...(rules && { perturbations: [rules.set] }),
       substitute,
       seed: flags.seed,
       batchSize: conventions.batch ?? flags.batch ?? batchFor(data.shape),
@@ -268,6 +273,7 @@ function fingerprint(
   const given = { norm, eps, seed, cascade, maxQueries, data, limit, offset, split, shuffle, provider, bpda }
   return {
     ...given,
+    columns: flags.columns === undefined ? undefined : hashOf(flags.columns),
     models: models.map(hashOf),
     conventions: models.map((m) => (isHttp(m) ? {} : conventionsOf(m, flags))),
     attacks: attacks.map((a) => ({ name: a.name, ...a.options })),

@@ -21,6 +21,7 @@ import {
   type Conventions,
   type Target,
 } from 'saddlepoint'
+import { columnRules, rangesOf, type ColumnRules } from '../column-rules.ts'
 import { loadDataset, parseSize, readClassIndex, type Dataset, type LoadOptions } from '../data/index.ts'
 import { fromSystemError, UsageError } from '../errors.ts'
 import { isHttp, openHttp } from './open-http.ts'
@@ -81,12 +82,14 @@ export interface Opened {
   readonly classifier: Target
   readonly data: Dataset
   readonly conventions: Conventions
+  /** What the columns of a table may become, if the flags say. */
+  readonly rules?: ColumnRules
 }
 
 /** A classifier and data that fit each other. */
 export async function openBoth(
   path: string,
-  flags: ModelFlags & DataFlags & CommonFlags & TargetFlags,
+  flags: ModelFlags & DataFlags & CommonFlags & TargetFlags & { columns?: string },
   engine: Engine,
   { warn }: Talk,
 ): Promise<Opened> {
@@ -96,8 +99,9 @@ export async function openBoth(
   if (findNonFinite(model.source).length)
     warn(`${path} has weights that are no numbers: no result on it means anything`)
   const data = await openData(flags, conventions, model, warn)
-  const bounds = boundsOf(conventions, data.kind === 'images')
-  if (data.kind === 'table') await checkBounds(data, bounds, conventions)
+  const rules = flags.columns === undefined ? undefined : await columnRules(flags.columns, data)
+  const bounds = rules?.bounds ?? boundsOf(conventions, data.kind === 'images')
+  if (data.kind === 'table' && !rules) await checkBounds(data, bounds, conventions)
   const names = conventions.labels ? readClassIndex(conventions.labels).names : data.labelNames
   try {
     const fitted = await classifier(model, {
@@ -110,7 +114,7 @@ export async function openBoth(
       bpda: { ...flags.bpda, ...skipping(model, flags) },
       engine,
     })
-    return { classifier: fitted, data, conventions }
+    return { classifier: fitted, data, conventions, ...(rules && { rules }) }
   } catch (error) {
     if (error instanceof ClassifierError)
       throw new UsageError(`${path} and ${data.name}: ${error.message}`, {
@@ -172,12 +176,8 @@ async function checkBounds(
   [low, high]: readonly [number, number],
   { inputRange }: Conventions,
 ): Promise<void> {
-  let [least, most] = [Infinity, -Infinity]
-  for (let from = 0; from < data.length; from += 4096)
-    for (const v of (await data.batch(from, from + 4096)).data as Float32Array) {
-      if (v < least) least = v
-      if (v > most) most = v
-    }
+  const ranges = await rangesOf(data)
+  const [least, most] = [Math.min(...ranges.map((r) => r[0])), Math.max(...ranges.map((r) => r[1]))]
   if (least >= low && most <= high) return
   throw new UsageError(
     `${data.name} holds values from ${least} to ${most}, outside of ${low}..${high}${inputRange ? ' (--input-range)' : ''}`,

@@ -17,6 +17,8 @@ export interface Dataset {
   readonly labels: Int32Array
   /** Where each sample comes from, as `labels`: a file, or a file and the record in it. */
   readonly sources?: readonly string[]
+  /** Names of a table's columns, without that of the label. */
+  readonly columns?: readonly string[]
   /** The name of each class index; holes are filled with the index itself. */
   readonly labelNames?: readonly string[]
   /** Files that could not be used. With a limit, only as far as the reader had to look. */
@@ -79,6 +81,7 @@ export interface Source {
   /** Non-negative class index per sample. */
   readonly labels: ArrayLike<number>
   readonly sources?: (index: number) => string
+  readonly columns?: readonly string[]
   readonly labelNames?: readonly string[]
   readonly skipped?: readonly Skipped[]
   readonly notes?: readonly string[]

@@ -215,6 +215,7 @@ export async function toDataset(source: Source, options: LoadOptions = {}): Prom
     length: kept.length,
     labels,
     ...(sources && { sources }),
+    ...(source.columns && { columns: source.columns }),
     ...(source.labelNames && { labelNames: source.labelNames }),
     skipped: [...(source.skipped ?? []), ...skipped],
     notes: [...(source.notes ?? []), ...fewClasses(every, labels)],

@@ -64,6 +64,7 @@ export const table: Format = {
       kind: 'table',
       count: rows.length,
       labels: names.map(indexOf),
+      ...(header && { columns: header.filter((_, column) => column !== label) }),
       ...(labelNames && { labelNames }),
       sources: (i) => `line ${rows[i]!.line}`,
       notes,

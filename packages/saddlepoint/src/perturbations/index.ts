@@ -24,4 +24,6 @@ export const perturbations: Readonly<Record<string, Perturbation>> = {
 }
 // An attack that goes by the name of its set is exported under it.
 export { l0, l1, l2, linf, similarity }
+export { columns } from './columns.ts'
+export { columnsSchema, type ColumnsSchema } from './columns-schema.ts'
 export type { Ball, Perturbation, Place } from './perturbation.ts'
