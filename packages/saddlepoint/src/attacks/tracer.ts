@@ -23,8 +23,8 @@ export type { Passes }
 /** A size that no perturbation has: nothing was found yet. */
 export const NOTHING = 1e30
 
-/** Room for float32 rounding in a size: half of what verification leaves. */
-const ROUNDING = 5e-6
+/** Room for float32 rounding in a size, relative and absolute: half of what verification leaves. */
+const ROUNDING = [5e-6, 5e-7] as const
 
 /**
  * Share of a random model's draws at which a sample must be adversarial to be called so. An attack leaves a sample at its first
@@ -122,7 +122,7 @@ export class Tracer {
     const { definition, options } = this.attack
     const success = scope.succeeds(logits)
     if (!definition.wanders?.(scope.norm, options)) return success
-    return and(success, lessOrEqual(scope.ball.size(p), scope.eps.mul(1 + ROUNDING)))
+    return and(success, lessOrEqual(scope.ball.size(p), scope.eps.mul(1 + ROUNDING[0]).add(ROUNDING[1])))
   }
 
   /** Shape of the parameters of one sample, in a parametric set. */

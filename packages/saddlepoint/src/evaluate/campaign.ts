@@ -42,6 +42,7 @@ export async function runCampaign(field: Field, plan: CampaignPlan): Promise<voi
   const { model, options, criterion } = field
   const { attack, perturbation, place, indices } = plan
   const loss = parseLoss(attack.options.loss, options.losses)
+  const minimum = attack.definition.kind === 'minimum-norm'
   const verifier = new Verifier(model, perturbation, criterion)
   let prepared: Promise<PreparedAttack> | undefined
   const guided = isGuided(attack)
@@ -77,7 +78,7 @@ export async function runCampaign(field: Field, plan: CampaignPlan): Promise<voi
         for (const row of batch.rows)
           plan.onSample(row, row.success ? takeRows(batch.adversarials, [fallen++]) : undefined)
         done += chunk.length
-        standing -= fallen
+        standing -= batch.rows.filter((row) => row.success && (!minimum || row.size <= plan.eps)).length
         tell()
       },
     )
