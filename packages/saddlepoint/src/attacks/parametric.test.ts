@@ -49,6 +49,7 @@ const runs: readonly (readonly [string, readonly string[], number])[] = [
   ['similarity', ['uniform-noise:queries=20', 'mim', 'pgd:steps=5,gradient=nes,samples=10,sigma=0.5'], 30],
   ['flow', ['pgd:steps=10', 'flow:steps=20,learningRate=0.03,smoothness=0.01'], 0.08],
   ['recolor', ['pgd:steps=8', 'recolor:steps=8,learningRate=0.02'], 0.12],
+  ['perceptual', ['perceptual:rounds=2,steps=8', 'pgd:steps=5'], 1.5],
 ]
 
 describe.each(runs)('%s', (name, attacks, eps) => {

@@ -39,6 +39,7 @@ import { pdpgd } from './pdpgd.ts'
 import { pgd } from './pgd.ts'
 import { rays } from './rays.ts'
 import { recolor } from './recolor.ts'
+import { perceptual } from './perceptual.ts'
 import { rotation } from './rotation.ts'
 import { flow } from './flow.ts'
 import { pgdL0 } from './pgd-l0.ts'
@@ -93,6 +94,7 @@ const factories = [
   rotation,
   flow,
   recolor,
+  perceptual,
   alma,
   ead,
   jsma,

@@ -61,7 +61,13 @@ export function scopeOf(
   const labels = declare.perSample('labels', [], 'int64')
   const targets = declare.perSample('targets', [], 'int64')
   const eps = declare.perSample('eps', [])
-  const around = (radius: Tensor) => perturbation.around({ x, eps: radius, bounds, model })
+  const activations =
+    model.activations &&
+    ((samples: Tensor) => {
+      passes.forwards++
+      return model.activations!(samples)
+    })
+  const around = (radius: Tensor) => perturbation.around({ x, eps: radius, bounds, activations })
   const ball = around(eps)
   const wanted = criterion.targeted ? targets : undefined
   const visited: Visit[] = []
@@ -95,7 +101,12 @@ export function scopeOf(
     ball,
     around,
     repeated: (count: number) =>
-      perturbation.around({ x: repeatRows(x, count), eps: repeatRows(eps, count), bounds, model }),
+      perturbation.around({
+        x: repeatRows(x, count),
+        eps: repeatRows(eps, count),
+        bounds,
+        activations,
+      }),
     norm: perturbation.name,
     x,
     eps,

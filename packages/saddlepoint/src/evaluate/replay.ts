@@ -53,7 +53,8 @@ export class Replay {
       const p = declare.perSample('parameters', shape)
       // A radius shapes the set, not what a perturbation in it does.
       const eps = expand(scalar(1), [model.batch])
-      const ball = perturbation.around({ x, eps, bounds: model.bounds, model })
+      const activations = model.activations?.bind(model)
+      const ball = perturbation.around({ x, eps, bounds: model.bounds, activations })
       return { sample: clip(ball.apply(p), ...model.bounds), evidence: ball.evidence?.(p) ?? p.add(0) }
     })
   }

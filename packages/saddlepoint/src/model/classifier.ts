@@ -65,6 +65,11 @@ export async function classifier(
 /** Runs of a random model whose mean is its prediction. */
 const VERDICT_DRAWS = 32
 
+/** Operators whose outputs are a network's features. */
+const NONLINEARITIES = new Set(
+  'Relu LeakyRelu PRelu Elu Celu Selu Gelu ThresholdedRelu HardSwish Mish Softplus Tanh Clip'.split(' '),
+)
+
 export class Classifier implements Target {
   readonly access = 'gradient'
   readonly model: Model
@@ -161,6 +166,15 @@ export class Classifier implements Target {
         `the layer "${name}" (${found!.type} ${formatShape(found!.shape)}) does not hold numbers for each sample`,
       )
     return found!
+  }
+
+  activations(x: Tensor): readonly Tensor[] {
+    const { inputs, source } = this.model
+    const { name, shape } = inputs[0]!
+    const wanted = source.graph.nodes.flatMap((n) => (NONLINEARITIES.has(n.op) ? n.outputs.slice(0, 1) : []))
+    return this.model
+      .apply({ [name]: preprocess(x, this.conventions, shape) }, wanted)
+      .filter((t) => t.shape[0] === x.shape[0])
   }
 
   /**

@@ -44,6 +44,8 @@ export interface Target {
   logits?(x: Tensor): Tensor
   /** A value inside the model while tracing, by its name or that of its node: [N, …shape] → [N, …]. */
   value?(x: Tensor, name: string): Tensor
+  /** What its nonlinearities put out, in the order of the model, while tracing: [N, …shape] → [N, …] each. */
+  activations?(x: Tensor): readonly Tensor[]
   /** What the untouched model says: samples [n, …shape] → [n, classes]. */
   predict(x: NDArray, signal?: AbortSignal): Promise<NDArray>
   /** The most likely class of each row of scores, with its probability. */

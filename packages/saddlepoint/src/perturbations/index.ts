@@ -7,6 +7,7 @@ import { linf } from './linf.ts'
 import { nuclear } from './nuclear.ts'
 import { wasserstein } from './wasserstein.ts'
 import type { Perturbation } from './perturbation.ts'
+import { perceptual } from './perceptual.ts'
 import { recolor } from './recolor.ts'
 import { rotation, similarity } from './rotation.ts'
 
@@ -21,6 +22,7 @@ export const perturbations: Readonly<Record<string, Perturbation>> = {
   wasserstein,
   flow,
   recolor,
+  perceptual,
 }
 // An attack that goes by the name of its set is exported under it.
 export { l0, l1, l2, linf, similarity }

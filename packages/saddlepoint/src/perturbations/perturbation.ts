@@ -1,7 +1,6 @@
 /** The perturbation axis: which changes count as small, and the few operations that an optimiser needs of them. */
 import type { Tensor } from '@saddlepoint/autodiff'
 import type { RandomSource } from '../attacks/random-source.ts'
-import type { Target } from '../model/target.ts'
 
 /** A sample and how far it may be changed, while tracing. */
 export interface Place {
@@ -11,8 +10,8 @@ export interface Place {
   readonly eps: Tensor
   /** Smallest and largest value of a sample. */
   readonly bounds: readonly [number, number]
-  /** What is attacked, for sets that look into it. */
-  readonly model?: Target
+  /** Outputs of the attacked network's nonlinearities for samples, in its order: for sets that look into it. */
+  readonly activations?: (samples: Tensor) => readonly Tensor[]
 }
 
 /**
