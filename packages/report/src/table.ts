@@ -13,7 +13,7 @@ import {
   radius,
 } from './format.ts'
 import { printable } from './html.ts'
-import { lost, total } from './threat-table.ts'
+import { asked, lost, total } from './threat-table.ts'
 import { verdict } from './verdict.ts'
 
 export interface TableOptions {
@@ -135,6 +135,7 @@ export const renderTable = (result: EvaluationResult, options: TableOptions = {}
       '',
       ...threatLines(threat, result, paint),
       ...lost(threat).map((text) => paint(33, line(text))),
+      ...asked(threat).map(line),
       ...flipLine(threat, result, labels),
     ])
   return [

@@ -6,6 +6,7 @@ import {
   duration,
   list,
   normName,
+  number,
   percent,
   percentRange,
   plural,
@@ -46,6 +47,16 @@ export const lost = (threat: ThreatResult): string[] =>
           `${rounded === 1 ? 'is' : 'are'} gone after rounding to 8 bits.`,
     ].filter((text) => text !== false)
   })
+
+/** What attacks without gradients had to ask. */
+export const asked = (threat: ThreatResult): string[] =>
+  Object.entries(threat.attacks).flatMap(([name, { queriesToBreak }]) =>
+    queriesToBreak
+      ? [
+          `${name} broke a sample with ${number(queriesToBreak.median)} queries in the median, ${number(queriesToBreak.mean)} on average.`,
+        ]
+      : [],
+  )
 
 const row = (name: string, attack: AttackSummary): Html =>
   html`<tr>
@@ -148,6 +159,7 @@ export const threatTable = (
         </tfoot>
       </table>
     </div>
-    ${lost(threat).map((text) => html`<p class="small loss">${text}</p>`)} ${changes(threat, result, labels)}
-    ${options(threat)}`
+    ${lost(threat).map((text) => html`<p class="small loss">${text}</p>`)}
+    ${asked(threat).map((text) => html`<p class="small muted">${text}</p>`)}
+    ${changes(threat, result, labels)} ${options(threat)}`
 }

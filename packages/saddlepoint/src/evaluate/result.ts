@@ -67,6 +67,8 @@ export interface AttackSummary extends Ledger {
   readonly verifiedAfterRounding: number
   /** Samples the attack was run on, and finished. */
   readonly attacked: number
+  /** What the samples it broke had cost it, for attacks without gradients that broke any. */
+  readonly queriesToBreak?: { readonly median: number; readonly mean: number }
   readonly options: Readonly<Record<string, unknown>>
   readonly reference: string
 }

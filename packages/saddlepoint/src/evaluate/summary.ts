@@ -22,15 +22,17 @@ export function summariseAttack(
   seconds: number,
 ): AttackSummary {
   const right = standing(clean, new Set())
-  const broke = rows.filter((r) => r.success && isRight(clean[r.index]!)).length
+  const broken = rows.filter((r) => r.success && isRight(clean[r.index]!))
+  const blackBox = attack.definition.access !== 'gradient'
   return {
-    robustAccuracy: share(fallen ? standing(clean, fallen) : right - broke, clean.length),
-    attackSuccessRate: share(broke, fallen ? rows.length : right),
+    robustAccuracy: share(fallen ? standing(clean, fallen) : right - broken.length, clean.length),
+    attackSuccessRate: share(broken.length, fallen ? rows.length : right),
     claimed: rows.filter((r) => r.claimed).length,
     verified: rows.filter((r) => r.success).length,
     verifiedAfterRounding: rows.filter((r) => r.rounded).length,
     attacked: rows.length,
-    ...ledgerOf(rows, attack.definition.access !== 'gradient'),
+    ...ledgerOf(rows, blackBox),
+    ...(blackBox && broken.length ? { queriesToBreak: centre(broken.map((r) => r.forwards)) } : {}),
     seconds,
     options: attack.options,
     reference: attack.definition.reference,
@@ -61,17 +63,25 @@ export function summariseMinimum(
   clean: readonly CleanSample[],
 ): EvaluationResult['minimumNorm'][string] {
   const attacked = rows.filter((r) => isRight(clean[r.index]!))
-  const sizes = attacked.map((r) => (r.success ? r.size : Infinity)).toSorted((a, b) => a - b)
+  const sizes = attacked.map((r) => (r.success ? r.size : Infinity))
   const found = sizes.filter(Number.isFinite)
-  const middle = (sizes.length - 1) / 2
   return {
     norm,
-    median: sizes.length ? (sizes[Math.floor(middle)]! + sizes[Math.ceil(middle)]!) / 2 : Number.NaN,
-    mean: share(
-      found.reduce((a, b) => a + b, 0),
-      found.length,
-    ),
+    median: centre(sizes).median,
+    mean: centre(found).mean,
     successRate: share(found.length, sizes.length),
+  }
+}
+
+function centre(values: readonly number[]): { median: number; mean: number } {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = (sorted.length - 1) / 2
+  return {
+    median: sorted.length ? (sorted[Math.floor(middle)]! + sorted[Math.ceil(middle)]!) / 2 : Number.NaN,
+    mean: share(
+      sorted.reduce((a, b) => a + b, 0),
+      sorted.length,
+    ),
   }
 }
 
