@@ -132,6 +132,12 @@ export const presets: Readonly<Record<string, Preset>> = {
   quick: { attacks: ['fgsm', 'pgd:steps=20'] },
   standard,
   auto: standard,
+  // Scores alone: random search first, which needs the fewest questions; then two estimates of gradients.
+  'black-box': {
+    attacks: ['square:queries=10000', 'nes', 'bandits'],
+    inNorm: { l1: ['square:queries=10000', 'nes'] },
+    cascade: true,
+  },
   // AutoAttack's version for randomised defences (its section 5.2): what it leaves out cannot average over draws.
   rand: { attacks: ['apgd-ce:eot=20', 'apgd-dlr:eot=20'], cascade: true },
   // Linf, L2 and L1; 1,900 gradients of a sample of ten classes. FAB and PDPGD are near where a robust model's gradients are
