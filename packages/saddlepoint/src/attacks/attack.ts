@@ -85,7 +85,7 @@ export interface AttackDefinition<Options extends z.ZodObject = z.ZodObject> {
   readonly norms?: readonly string[]
   /** Whether it draws what it adds to a sample: sets of parameters are then not for it. */
   readonly additive?: boolean
-  /** The set it brings along, where it is made for that one alone. */
+  /** The set it brings along: the only one it is made for, unless `norms` names more. */
   readonly perturbation?: Perturbation
   readonly options: Options
   /** Whether it is for several models at once only. */

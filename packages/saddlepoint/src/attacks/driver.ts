@@ -38,7 +38,7 @@ export async function prepare(attack: ConfiguredAttack, setting: AttackSetting):
       `${attack.name} needs ${needed === 'gradient' ? 'gradients' : needed}, and ${setting.model.name} gives ${setting.model.access} only: ` +
         `use an attack for ${setting.model.access} (\`saddle attacks\` lists them)`,
     )
-  const norms = definition.perturbation ? [definition.perturbation.name] : definition.norms
+  const norms = definition.norms ?? (definition.perturbation && [definition.perturbation.name])
   if (norms && !norms.includes(setting.perturbation.name))
     throw new AttackOptionError(
       `${attack.name} is for ${norms.join(', ')}, not for ${setting.perturbation.name}`,

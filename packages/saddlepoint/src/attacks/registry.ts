@@ -23,6 +23,7 @@ import { fmn } from './fmn.ts'
 import { fw } from './fw.ts'
 import { gaussianNoise, uniformNoise } from './noise.ts'
 import { nuclear } from './nuclear.ts'
+import { patch } from './patch.ts'
 import { wasserstein } from './wasserstein.ts'
 import { jsma } from './jsma.ts'
 import { mim } from './mim.ts'
@@ -81,6 +82,7 @@ const factories = [
   uniformNoise,
   nuclear,
   wasserstein,
+  patch,
   ddn,
   fmn,
   sigmaZero,

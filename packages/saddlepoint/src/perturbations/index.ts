@@ -5,6 +5,7 @@ import { l1 } from './l1.ts'
 import { l2 } from './l2.ts'
 import { linf } from './linf.ts'
 import { nuclear } from './nuclear.ts'
+import { patch, roundPatch } from './patch.ts'
 import { wasserstein } from './wasserstein.ts'
 import type { Perturbation } from './perturbation.ts'
 import { perceptual } from './perceptual.ts'
@@ -23,6 +24,8 @@ export const perturbations: Readonly<Record<string, Perturbation>> = {
   flow,
   recolor,
   perceptual,
+  patch,
+  'round-patch': roundPatch,
 }
 // An attack that goes by the name of its set is exported under it.
 export { l0, l1, l2, linf, similarity }

@@ -2,19 +2,16 @@
 import {
   abs,
   and,
-  clip,
   constantMatrix,
   cos,
   expand,
-  floor,
-  gatherElements,
   lessOrEqual,
   scalar,
   sin,
-  sqrt,
   where,
   type Tensor,
 } from '@saddlepoint/autodiff'
+import { interpolate } from './interpolation.ts'
 import type { Extent } from './pictures.ts'
 
 export type PatchShape = 'square' | 'circle'
@@ -24,8 +21,8 @@ export interface Placement {
   /** Its centre, in pixels from the middle of the first one. */
   readonly row: Tensor
   readonly column: Tensor
-  /** Turn in radians. */
-  readonly angle: Tensor
+  /** Turn in radians; none if absent. */
+  readonly angle?: Tensor
   /** Side or diameter in pixels. */
   readonly side: Tensor
 }
@@ -34,6 +31,26 @@ export interface Placement {
 export function sideOf(share: number, { height, width }: Extent, shape: PatchShape): number {
   const area = share * height * width
   return shape === 'square' ? Math.sqrt(area) : 2 * Math.sqrt(area / Math.PI)
+}
+
+/** Pixels of pictures seen from a patch: how far down and right of its centre, in pixels, and which of them it covers, [N, H, W]. */
+export function seenFrom(
+  { row, column, angle, side }: Placement,
+  { height, width }: Extent,
+  shape: PatchShape,
+) {
+  const each = (t: Tensor) => t.reshape([t.shape[0]!, 1, 1])
+  const down = constantMatrix(height, 1, (i) => i).sub(each(row))
+  const across = constantMatrix(1, width, (_, j) => j).sub(each(column))
+  const half = each(side).mul(0.5)
+  const turned = (c: Tensor | number, s: Tensor | number) =>
+    [down.mul(c).add(across.mul(s)), across.mul(c).sub(down.mul(s))] as const
+  const [u, v] = angle ? turned(each(cos(angle)), each(sin(angle))) : turned(1, 0)
+  const covered =
+    shape === 'square'
+      ? and(lessOrEqual(abs(u), half), lessOrEqual(abs(v), half))
+      : lessOrEqual(u.square().add(v.square()), half.square())
+  return { u, v, covered }
 }
 
 /**
@@ -45,40 +62,24 @@ export function sideOf(share: number, { height, width }: Extent, shape: PatchSha
 export function paste(
   x: Tensor,
   patch: Tensor,
-  { row, column, angle, side }: Placement,
+  placement: Placement,
   shape: PatchShape,
   extent: Extent,
 ): Tensor {
   const [n, p] = [x.shape[0]!, patch.shape.at(-1)!]
-  const { channels, height, width } = extent
-  const each = (t: Tensor) => t.reshape([n, 1, 1])
-  const down = constantMatrix(height, 1, (i) => i).sub(each(row))
-  const across = constantMatrix(1, width, (_, j) => j).sub(each(column))
-  const [c, s] = [each(cos(angle)), each(sin(angle))]
-  // Pixels of the picture in the patch's own frame, from its centre, in its own pixels.
-  const zoom = scalar(p).div(each(side))
-  const u = down.mul(c).add(across.mul(s)).mul(zoom)
-  const v = across.mul(c).sub(down.mul(s)).mul(zoom)
-  const inside =
-    shape === 'square'
-      ? and(lessOrEqual(abs(u), p / 2), lessOrEqual(abs(v), p / 2))
-      : lessOrEqual(sqrt(u.square().add(v.square())), p / 2)
-  const texels = expand(patch.reshape([patch.shape[0]!, channels, p * p]), [n, channels, p * p])
-  const [i, j] = [u, v].map((t) => clip(t.add((p - 1) / 2), 0, p - 1)) as [Tensor, Tensor]
-  // The last cell begins one pixel before the end.
-  const [i0, j0] = [i, j].map((t) => clip(floor(t), 0, Math.max(0, p - 2))) as [Tensor, Tensor]
-  const at = (a: number, b: number) => {
-    const index = i0
-      .add(Math.min(a, p - 1))
-      .mul(p)
-      .add(j0.add(Math.min(b, p - 1)))
-    const flat = index.cast('int64').reshape([n, 1, height * width])
-    return gatherElements(texels, expand(flat, [n, channels, height * width]), 2)
-  }
-  const weight = (t: Tensor) => t.reshape([n, 1, height * width])
-  const [fi, fj] = [weight(i.sub(i0)), weight(j.sub(j0))]
-  const between = (a: Tensor, b: Tensor, f: Tensor) => a.add(b.sub(a).mul(f))
-  const pasted = between(between(at(0, 0), at(0, 1), fj), between(at(1, 0), at(1, 1), fj), fi)
-  const mask = x.rank === 4 ? inside.reshape([n, 1, height, width]) : inside
-  return where(mask, pasted.reshape(x.shape), x)
+  const { u, v, covered } = seenFrom(placement, extent, shape)
+  const zoom = scalar(p).div(placement.side.reshape([n, 1, 1]))
+  const coordinates = [u, v].map((t) =>
+    t
+      .mul(zoom)
+      .add((p - 1) / 2)
+      .reshape([n, extent.height * extent.width]),
+  )
+  const texels = expand(patch, [n, extent.channels, p, p])
+  const pasted = interpolate(texels, coordinates, 'nearest').reshape(x.shape)
+  return where(maskFor(x, covered), pasted, x)
 }
+
+/** [N, H, W], to choose between pictures like x. */
+export const maskFor = (x: Tensor, covered: Tensor) =>
+  x.rank === 4 ? covered.reshape([x.shape[0]!, 1, ...covered.shape.slice(1)]) : covered
