@@ -32,6 +32,7 @@ export const boundary = attack({
   reference: 'Brendel, Rauber & Bethge 2018, Algorithm 1',
   access: 'labels',
   kind: 'minimum-norm',
+  resumes: true,
   optimiser: 'random walk along the boundary',
   norms: ['l2'],
   options: z.object({
@@ -60,7 +61,7 @@ export const boundary = attack({
   start(scope, o) {
     const none = scope.eps.mul(0)
     return {
-      p: startCandidate(scope, uniformOf(scope.random.normal(scope.x.shape.slice(1))), none),
+      p: scope.given ?? startCandidate(scope, uniformOf(scope.random.normal(scope.x.shape.slice(1))), none),
       at: scope.x.mul(0),
       phase: none,
       attempt: none,

@@ -48,6 +48,7 @@ export const geoda = attack({
   reference: 'Rahmati et al. 2020, Algorithm 1',
   access: 'labels',
   kind: 'minimum-norm',
+  resumes: true,
   optimiser: 'estimated normals of the boundary, from the clean sample',
   norms: ['l2', 'linf', 'l1'],
   options,

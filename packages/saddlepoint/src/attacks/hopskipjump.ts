@@ -33,6 +33,7 @@ export const hopskipjump = attack({
   reference: 'Chen, Jordan & Wainwright 2020, Algorithms 1 and 2',
   access: 'labels',
   kind: 'minimum-norm',
+  resumes: true,
   optimiser: 'estimated gradients at the boundary, steps found by halving',
   norms: ['l2', 'linf'],
   options,

@@ -2,8 +2,10 @@
 import { describe, expect, test } from 'vitest'
 import { misclassified, targeted } from '../criteria/criterion.ts'
 import { linearModel } from '../linear-model.test.support.ts'
+import { chosenFor } from './attack.ts'
 import { schedule } from './geoda.ts'
 import { attacked, batchOf, members, ready, type Norm } from './labels-only.test.support.ts'
+import { parseAttack } from './registry.ts'
 
 // Each class has a boundary of its own, and a walk along one need not find the nearest: towards one class there is one optimum.
 test.each([
@@ -40,6 +42,31 @@ test('rays: from a local optimum it starts again, and so reaches the nearest of 
   const setting = await linearModel({ classes: 10, features: 60, samples: 8, seed: 1 })
   const { sizes } = await attacked(setting.model, 'rays:queries=6000', 'linf', batchOf(setting))
   for (const [i, size] of sizes.entries()) expect(size / setting.optimum(i, 'linf')).toBeLessThan(1.1)
+})
+
+test('a walk sets out from what another attack has found', async () => {
+  const setting = await linearModel({ classes: 2, features: 30, samples: 8, seed: 1 })
+  const batch = batchOf(setting)
+  for (const second of ['boundary', 'hopskipjump', 'geoda']) {
+    const text = `fmn:steps=40>${second}:queries=120`
+    const { sizes } = await attacked(setting.model, text, 'l2', batch)
+    const afresh = await attacked(setting.model, `${second}:queries=120`, 'l2', batch)
+    for (const [i, size] of sizes.entries()) {
+      expect(size / setting.optimum(i, 'l2')).toBeLessThan(1.05)
+      expect(size).toBeLessThan(afresh.sizes[i]!)
+    }
+  }
+})
+
+test('the preset has attacks for each norm, and all of them are content with labels', () => {
+  for (const norm of ['linf', 'l2', 'l1']) {
+    const chosen = chosenFor(norm, parseAttack('labels-only'))
+    expect(chosen.length).toBeGreaterThan(0)
+    for (const { definition } of chosen) {
+      expect(definition.access).toBe('labels')
+      expect(definition.norms).toContain(norm)
+    }
+  }
 })
 
 test('geoda splits its decisions by λ^(−2/3), the first iteration 50 to 80 of them', () => {

@@ -145,6 +145,11 @@ export const presets: Readonly<Record<string, Preset>> = {
   // Linf, L2 and L1; 1,900 gradients of a sample of ten classes. FAB and PDPGD are near where a robust model's gradients are
   // blocked, FMN where they are not.
   'minimum-norm': { attacks: ['fab', 'fmn:steps=500', 'pdpgd:steps=500'] },
+  // The nearest of its norm first; the second sets out from elsewhere, which helps where the first is caught at a local optimum.
+  'labels-only': {
+    attacks: ['hopskipjump', 'geoda'],
+    inNorm: { linf: ['rays', 'hopskipjump'], l1: ['geoda'] },
+  },
 }
 
 /** Other names for options that users bring along from other toolkits. */

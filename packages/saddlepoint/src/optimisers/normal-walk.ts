@@ -62,7 +62,7 @@ export function walkStart(scope: AttackScope, noise: Tensor): AttackState {
   const none = scope.eps.mul(0)
   const nothing = scope.x.mul(0)
   return {
-    p: startCandidate(scope, noise, none),
+    p: scope.given ?? startCandidate(scope, noise, none),
     phase: none,
     attempt: none,
     far: nothing,
