@@ -150,6 +150,30 @@ const cases: readonly (readonly [string, () => string[], RegExp])[] = [
   ['an unknown criterion', () => but({ '--criterion': 'fooled' }), /unknown criterion "fooled"/],
   ['a confidence above 1', () => but({ '--criterion': 'confident:2' }), /between 0 and 1/],
   ['a target that is no class', () => but({ '--target': '3' }), /--target 3.*3 classes/],
+  ['a target for a class that is none', () => but({ '--target': '0:2,1:7' }), /--target 7.*3 classes/],
+  [
+    'pairs of targets that are none',
+    () => but({ '--target': '0:2:1' }),
+    /--target 0:2:1 is no class.*3:5,7:1/,
+  ],
+  [
+    'more classes than there are',
+    () => but({ '--criterion': 'top-k:3' }),
+    /top-k:3 cannot be met.*3 classes/,
+  ],
+  ['an option that a loss does not have', () => but({ '--attack': 'pgd:loss=margin:k=1' }), /margin:kappa=5/],
+  ['a layer that there is not', () => but({ '--attack': 'pgd:loss=features:layer=no' }), /no layer "no"/],
+  [
+    'a loss without a target',
+    () => but({ '--attack': 'pgd:loss=kl', '--target': '1' }),
+    /not towards a target/,
+  ],
+  [
+    'a substitute that is not there',
+    () => but({ '--substitute': 'gone.onnx' }),
+    /gone\.onnx: no such model file/,
+  ],
+  ['an ensemble of one model', () => but({ '--attack': 'ensemble' }), /several models at once/],
   ['a limit of 0', () => but({ '--limit': '0' }), /"0" is not a number of at least 1/],
   [
     'a mean per channel too many',

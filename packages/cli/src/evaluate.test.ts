@@ -81,6 +81,29 @@ describe.concurrent('flags', () => {
     }
   })
 
+  test('a target for each class, and success among the first two', async () => {
+    const each = await evaluate(['--eps', '0.9', '--attack', 'pgd:steps=3', '--target', '0:2,1:0'])
+    expect(each.options).toMatchObject({ criterion: 'targeted', target: { 0: 2, 1: 0 } })
+    for (const { label, attacks } of each.samples)
+      expect(Object.keys(attacks)).toHaveLength(label < 2 ? 1 : 0)
+    const second = await evaluate([
+      '--eps=0.9',
+      '--attack=odi-pgd:restarts=1,loss=margin:kappa=1',
+      '--criterion=top-k:2',
+    ])
+    expect(second.options['criterion']).toBe('top-k:2')
+  })
+
+  test('substitutes are climbed, and the model judges', async () => {
+    const args = ['--eps', '0.9', '--attack', 'ensemble:steps=4', '--combine', 'losses']
+    const { results, options } = await evaluate([...args, '--substitute', 'model.onnx', 'model.onnx'])
+    expect(options['substitute']).toBe('model.onnx+model.onnx')
+    const { claimed, verified, forwards, attacked } = results[0]!.attacks['ensemble']!
+    expect(claimed).toBe(verified)
+    // Two models, four steps and a last look: no attack stops where it has fooled a substitute.
+    expect(forwards).toBe(attacked * 2 * 5)
+  })
+
   test('--provider webgpu without a GPU says so and goes on, on the CPU', async () => {
     const args = [
       'evaluate',

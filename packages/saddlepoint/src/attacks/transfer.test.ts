@@ -8,6 +8,7 @@ import { Verifier } from '../evaluate/verify.ts'
 import { linearModel, type LinearModel } from '../linear-model.test.support.ts'
 import { parseLoss } from '../losses/index.ts'
 import { classifier } from '../model/classifier.ts'
+import { COMBINE, ensemble } from '../model/ensemble.ts'
 import type { Target } from '../model/target.ts'
 import { perturbations } from '../perturbations/index.ts'
 import type { AttackOutcome, ConfiguredAttack } from './attack.ts'
@@ -80,6 +81,18 @@ describe.each(ATTACKS)('%s', (text) => {
     const { success } = await run(parsed(text), linear.model, linear.x, linear.labels, eps)
     expect(success.filter(Boolean)).toEqual([])
   })
+})
+
+test.each(COMBINE)('ensemble of %s: batches of 1, 7 and 64 give the same adversarials', async (combine) => {
+  const other = await linearModel({ classes: 5, features: 64, samples: 1, seed: 2, shape: [1, 8, 8] })
+  const both = ensemble([linear.model, other.model], { combine })
+  const eps = linear.labels.map((_, i) => linear.optimum(i, 'linf') * 3)
+  const inBatches = async (size: number) =>
+    (await run(parsed('ensemble'), both, linear.x, linear.labels, eps, size)).adversarials.data
+  const whole = await inBatches(64)
+  expect(await inBatches(7)).toEqual(whole)
+  expect(await inBatches(1)).toEqual(whole)
+  await other.model.release()
 })
 
 // What smooths, resizes or tunes gradients leaves the steepest way: these reach the optimum.
