@@ -164,6 +164,14 @@ describe('attacks as text', () => {
       false,
     ])
   })
+  test('strongest is a cascade whose attacks have each of Linf, L2 and L1', () => {
+    const strongest = parseAttack('strongest')
+    expect(isCascade(['strongest'])).toBe(true)
+    for (const norm of ['linf', 'l2', 'l1']) {
+      expect(chosenFor(norm, strongest)).toEqual(strongest)
+      for (const { definition } of strongest) expect(definition.norms ?? [norm]).toContain(norm)
+    }
+  })
   test.each([
     ['nope', /there is no attack "nope"/],
     ['pgd:stepz=3', /no option stepz/],

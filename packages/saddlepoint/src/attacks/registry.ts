@@ -130,6 +130,23 @@ const standard: Preset = {
   cascade: true,
 }
 
+/**
+ * Cheapest first, each on what is left. A robust network's thresholds can block the gradients near a sample: Auto-PGD comes back
+ * from larger balls, PDPGD and FAB-T from beyond the boundary.
+ */
+const strongest: Preset = {
+  attacks: [
+    'apgd-ce:steps=50',
+    'apgd-ce:steps=50,shrinking=true',
+    'pdpgd:steps=200',
+    'fab-t:steps=50',
+    'apgd-t:targetClasses=4',
+    'apgd-t:shrinking=true,targetClasses=4',
+    'square:queries=2500',
+  ],
+  cascade: true,
+}
+
 export const presets: Readonly<Record<string, Preset>> = {
   quick: { attacks: ['fgsm', 'pgd:steps=20'] },
   standard,
@@ -140,6 +157,7 @@ export const presets: Readonly<Record<string, Preset>> = {
     inNorm: { l1: ['square:queries=10000', 'nes'] },
     cascade: true,
   },
+  strongest,
   // AutoAttack's version for randomised defences (its section 5.2): what it leaves out cannot average over draws.
   rand: { attacks: ['apgd-ce:eot=20', 'apgd-dlr:eot=20'], cascade: true },
   // Linf, L2 and L1; 1,900 gradients of a sample of ten classes. FAB and PDPGD are near where a robust model's gradients are
