@@ -170,8 +170,8 @@ const cases: readonly (readonly [string, () => string[], RegExp])[] = [
   ],
   [
     'a substitute that is not there',
-    () => but({ '--substitute': 'gone.onnx' }),
-    /gone\.onnx: no such model file/,
+    () => but({ '--substitute': 'nowhere.onnx' }),
+    /nowhere\.onnx: no such model file/,
   ],
   ['an ensemble of one model', () => but({ '--attack': 'ensemble' }), /several models at once/],
   ['a limit of 0', () => but({ '--limit': '0' }), /"0" is not a number of at least 1/],
