@@ -142,6 +142,22 @@ const cases: readonly (readonly [string, () => string[], RegExp])[] = [
   ['no eps', () => but({ '--eps': undefined }), /no eps given/],
   ['an unknown norm', () => but({ '--norm': 'l7' }), /no norm "l7".*linf/],
   ['a norm of every object', () => but({ '--norm': 'constructor' }), /no norm "constructor"/],
+  [
+    'attacks on different sets',
+    () => but({ '--norm': undefined, '--attack': 'rotation pgd' }),
+    /rotation, pgd do not share a perturbation set/,
+  ],
+  [
+    'an attack on another set',
+    () => but({ '--attack': 'flow', '--norm': 'l2' }),
+    /flow is for flow, not for l2/,
+  ],
+  ['a latent set without a generator', () => but({ '--norm': 'latent' }), /needs a generator.*--decoder/],
+  [
+    'a generator for nothing',
+    () => but({ '--decoder': 'd.onnx' }),
+    /--decoder and --encoder are for the latent set/,
+  ],
   ['an unknown attack', () => but({ '--attack': 'magic' }), /no attack "magic".*pgd/],
   ['an unknown option', () => but({ '--attack': 'pgd:step=3' }), /pgd: no option step; it has .*steps/],
   ['a bad option value', () => but({ '--attack': 'pgd:steps=-3' }), /pgd: steps: /],

@@ -48,7 +48,7 @@ export function attackCommand(program: Command): void {
 
 async function run(path: string, files: string[], flags: Flags): Promise<void> {
   const voice = talk(flags)
-  const plan = planOf(flags)
+  const plan = await planOf(flags)
   if (plan.eps.length > 1 || plan.perturbations.length > 1)
     throw new UsageError('attack takes one norm and one eps', { hint: 'saddle evaluate takes several' })
   const engine = engineOf(flags, voice)

@@ -1,9 +1,10 @@
 /** `saddle attacks`: the attacks, their place on the axes, and their options. */
 import type { Command } from 'commander'
 import pc from 'picocolors'
-import { definitions, lossForms, optionsOf, perturbations, presets, type AttackDefinition } from 'saddlepoint'
+import { definitions, lossForms, optionsOf, presets, type AttackDefinition } from 'saddlepoint'
 import { columns } from '../columns.ts'
 import { UsageError } from '../errors.ts'
+import { setNames } from './plan.ts'
 import { commonFlags, printJson, type CommonFlags } from './shared.ts'
 
 const CRITERIA = ['misclassified', 'targeted', 'confident:P', 'top-k:K', 'several joined by &']
@@ -74,7 +75,7 @@ const place = ({ name, kind, access, optimiser, reference }: AttackDefinition) =
 })
 
 const axes = () => ({
-  norms: Object.keys(perturbations),
+  norms: setNames,
   losses: lossForms,
   criteria: CRITERIA,
 })

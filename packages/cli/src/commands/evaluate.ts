@@ -104,7 +104,7 @@ async function run(given: readonly string[], asked: Flags): Promise<void> {
     throw new UsageError('no model given', { hint: 'saddle evaluate model.onnx --data folder, or --demo' })
   if (flags.columns !== undefined && flags.norm)
     throw new UsageError('--columns is a perturbation set of its own', { hint: 'leave --norm out' })
-  const plan = planOf(flags)
+  const plan = await planOf(flags)
   const { say } = talk(flags)
   const signal = interruptible(say)
   const folderPath =
@@ -281,6 +281,7 @@ function fingerprint(
     target,
     substitutes: flags.substitute?.map(hashOf),
     combine: flags.combine,
+    generator: [flags.decoder, flags.encoder].map((file) => file && hashOf(file)),
     skipGradient: flags.skipGradient,
   }
 }

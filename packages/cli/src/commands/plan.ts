@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import {
   AttackOptionError,
   isCascade,
+  latentOf,
   parseAttack,
   parseCriterion,
   parseLoss,
@@ -15,9 +16,12 @@ import {
   type TargetClass,
 } from 'saddlepoint'
 import { UsageError } from '../errors.ts'
+import { openModel } from './open.ts'
 import { list, number } from './shared.ts'
 
 export interface PlanFlags {
+  decoder?: string
+  encoder?: string
   norm?: string[]
   eps?: number[]
   attack?: string[]
@@ -36,15 +40,20 @@ export interface Plan {
   readonly target: TargetClass | undefined
 }
 
+/** All sets by name; the last is made of the files of a generator. */
+export const setNames = [...Object.keys(perturbations), 'latent']
+
 const gather = (text: string, before: string[] = []) => [...before, ...text.split(/\s+/).filter(Boolean)]
 
 export function planFlags(command: Command): Command {
   return command
     .option(
       '--norm <names>',
-      `norms: ${Object.keys(perturbations).join(', ')}; linf if absent, or the set that the attacks bring along`,
+      `norms: ${setNames.join(', ')}; linf if absent, or the set that the attacks bring along`,
       list,
     )
+    .option('--decoder <file>', 'for --norm latent: ONNX file from latent vectors to samples')
+    .option('--encoder <file>', 'for --norm latent: ONNX file from samples to latent vectors')
     .option(
       '--eps <values>',
       'radii, such as 8/255 or "2/255 4/255 8/255"; that of its paper if a norm has one',
@@ -78,13 +87,13 @@ function radii(text: string): number[] {
 }
 
 /** @throws UsageError for a norm, attack, option or criterion that there is not */
-export function planOf(flags: PlanFlags): Plan {
+export async function planOf(flags: PlanFlags): Promise<Plan> {
   try {
     const asked = flags.attack ?? ['quick']
     const attacks = asked.flatMap(parseAttack)
     if (!attacks.length) throw new UsageError('--attack is empty', { hint: 'write --attack pgd' })
     // An attack that looks for the smallest perturbation needs no radius.
-    const sets = setsOf(flags.norm, attacks)
+    const sets = await setsOf(flags, attacks)
     const eps = flags.eps ?? ownEps(sets)
     if (!eps && attacks.some((a) => a.definition.kind === 'fixed-eps'))
       throw new UsageError('no eps given', { hint: 'add --eps 8/255' })
@@ -106,23 +115,36 @@ export function planOf(flags: PlanFlags): Plan {
 }
 
 /** The sets asked for by name, or else the one that the attacks bring along. */
-function setsOf(names: readonly string[] | undefined, attacks: readonly ConfiguredAttack[]): Perturbation[] {
-  if (!names) {
-    const own = new Set(attacks.map((a) => a.definition.perturbation ?? perturbations['linf']!))
-    if (own.size > 1)
-      throw new UsageError(
-        `${attacks.map((a) => a.name).join(', ')} do not share a perturbation set: their radii are not the same`,
-        { hint: 'ask for them one at a time' },
-      )
-    return [...own]
-  }
-  const unknown = names.find((n) => !Object.hasOwn(perturbations, n))
+async function setsOf(flags: PlanFlags, attacks: readonly ConfiguredAttack[]): Promise<Perturbation[]> {
+  const names = flags.norm ?? [...new Set(attacks.map(ownSet))]
+  if (!flags.norm && names.length > 1)
+    throw new UsageError(
+      `${attacks.map((a) => a.name).join(', ')} do not share a perturbation set: their radii are not the same`,
+      { hint: 'ask for them one at a time' },
+    )
+  const unknown = names.find((n) => !setNames.includes(n))
   if (unknown)
-    throw new UsageError(`there is no norm "${unknown}"`, {
-      hint: `there are ${Object.keys(perturbations).join(', ')}`,
-    })
+    throw new UsageError(`there is no norm "${unknown}"`, { hint: `there are ${setNames.join(', ')}` })
   if (!names.length) throw new UsageError('--norm is empty', { hint: 'write --norm linf' })
-  return names.map((n) => perturbations[n]!)
+  if (!names.includes('latent') && (flags.decoder ?? flags.encoder) !== undefined)
+    throw new UsageError('--decoder and --encoder are for the latent set', { hint: 'add --norm latent' })
+  return Promise.all(names.map((n) => perturbations[n] ?? generated(flags)))
+}
+
+/** Name of the set that an attack is for where none is asked for. */
+function ownSet({ definition: { perturbation, norms } }: ConfiguredAttack): string {
+  if (perturbation) return perturbation.name
+  return norms?.length === 1 && norms[0] === 'latent' ? 'latent' : 'linf'
+}
+
+/** The latent set of a generator's files. */
+async function generated({ decoder, encoder }: PlanFlags): Promise<Perturbation> {
+  if (!decoder || !encoder)
+    throw new UsageError('the latent set needs a generator', {
+      hint: 'add --decoder decoder.onnx --encoder encoder.onnx',
+    })
+  const [decode, encode] = await Promise.all([decoder, encoder].map((file) => openModel(file, {})))
+  return latentOf({ decode: decode!, encode: encode! })
 }
 
 /** The radius of their paper, if there is one for all. */

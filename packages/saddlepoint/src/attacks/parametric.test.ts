@@ -1,13 +1,13 @@
 /** Sets whose perturbations are parameters: attacks on the built-in robust model, and a check that is not taken in. */
 import { readFileSync } from 'node:fs'
-import { createEngine, float32, takeRows, type NDArray } from '@saddlepoint/autodiff'
+import { constantMatrix, createEngine, float32, matMul, takeRows, type NDArray } from '@saddlepoint/autodiff'
 import { afterAll, describe, expect, test } from 'vitest'
 import { misclassified } from '../criteria/criterion.ts'
 import { signBatch, signSeeds } from '../data/signs/signs.ts'
 import { Verifier } from '../evaluate/verify.ts'
 import { parseLoss } from '../losses/registry.ts'
 import { classifier } from '../model/classifier.ts'
-import { perturbations } from '../perturbations/index.ts'
+import { latentOf, perturbations, type Perturbation } from '../perturbations/index.ts'
 import { prepare } from './driver.ts'
 import { parseAttack } from './registry.ts'
 
@@ -23,10 +23,25 @@ const x = float32(
 )
 const labels = Array.from(classes.data, Number)
 
+/** A generator of smooth pictures: columns of colour, from their amplitudes. */
+const COLUMNS = 8
+const values = x.data.length / COUNT
+const pick = (k: number, i: number) => (Math.floor((i % 32) / 4) === k ? 1 / 32 : 0)
+const [down, up] = [
+  constantMatrix(values, COLUMNS, (i, k) => pick(k, i)),
+  constantMatrix(COLUMNS, values, pick),
+]
+const generator = latentOf({
+  encode: (t) => matMul(t.reshape([t.shape[0]!, values]), down),
+  decode: (z) => matMul(z, up).reshape([z.shape[0]!, 3, 32, 32]),
+  residual: true,
+})
+const sets: Readonly<Record<string, Perturbation>> = { ...perturbations, latent: generator }
+
 const attacked = async (name: string, text: string, eps: number, rows = labels.map((_, i) => i)) => {
   const attack = parseAttack(text)[0]!
   const loss = parseLoss(attack.options.loss)
-  const perturbation = perturbations[name]!
+  const perturbation = sets[name]!
   const prepared = await prepare(attack, { model, perturbation, criterion: misclassified, loss, engine })
   const outcome = await prepared.run(
     { x: takeRows(x, rows), labels: rows.map((i) => labels[i]!), eps: rows.map(() => eps), samples: rows },
@@ -37,7 +52,7 @@ const attacked = async (name: string, text: string, eps: number, rows = labels.m
 }
 
 const verified = async (name: string, adversarials: NDArray, eps: number, parameters?: NDArray) => {
-  const verifier = new Verifier(model, perturbations[name]!, misclassified)
+  const verifier = new Verifier(model, sets[name]!, misclassified)
   const found = await verifier.verify(x, adversarials, labels, labels, eps, parameters)
   await verifier.release()
   return found
@@ -50,6 +65,7 @@ const runs: readonly (readonly [string, readonly string[], number])[] = [
   ['flow', ['pgd:steps=10', 'flow:steps=20,learningRate=0.03,smoothness=0.01'], 0.08],
   ['recolor', ['pgd:steps=8', 'recolor:steps=8,learningRate=0.02'], 0.12],
   ['perceptual', ['perceptual:rounds=2,steps=8', 'pgd:steps=5'], 1.5],
+  ['latent', ['latent', 'apgd-ce:steps=10'], 5],
 ]
 
 describe.each(runs)('%s', (name, attacks, eps) => {

@@ -40,6 +40,7 @@ import { pdpgd } from './pdpgd.ts'
 import { pgd } from './pgd.ts'
 import { rays } from './rays.ts'
 import { recolor } from './recolor.ts'
+import { latent } from './latent.ts'
 import { perceptual } from './perceptual.ts'
 import { rotation } from './rotation.ts'
 import { flow } from './flow.ts'
@@ -97,6 +98,7 @@ const factories = [
   flow,
   recolor,
   perceptual,
+  latent,
   alma,
   ead,
   jsma,

@@ -5,7 +5,7 @@
 import { constantMatrix, gather, type Tensor } from '@saddlepoint/autodiff'
 import { interpolate } from './interpolation.ts'
 import { linf } from './linf.ts'
-import { boxOfParameters } from './parameters.ts'
+import { ballOfParameters } from './parameters.ts'
 import type { Perturbation } from './perturbation.ts'
 import { extentOf } from './pictures.ts'
 
@@ -37,6 +37,6 @@ export const flow: Perturbation = {
   measure: linf.measure,
   around(place) {
     const { height, width } = extentOf(place.x.shape.slice(1), 'flow')
-    return boxOfParameters(place, [2, height, width], (p) => flowed(place.x, p))
+    return ballOfParameters(linf, place, [2, height, width], (p) => flowed(place.x, p))
   },
 }

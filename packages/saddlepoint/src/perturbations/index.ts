@@ -27,6 +27,7 @@ export const perturbations: Readonly<Record<string, Perturbation>> = {
   patch,
   'round-patch': roundPatch,
 }
+export { latentOf, type LatentOptions } from './latent.ts'
 // An attack that goes by the name of its set is exported under it.
 export { l0, l1, l2, linf, similarity }
 export { columns } from './columns.ts'

@@ -1,25 +1,22 @@
-/** Sets of parameters none of which may be larger than eps, for sets where a perturbation is not a difference of samples. */
-import { abs, expand, maximum, minimum, scalar, sign, type Tensor } from '@saddlepoint/autodiff'
-import { like, sampleAxes } from './norms.ts'
-import type { Ball, Place } from './perturbation.ts'
+/** Norm balls of parameters, for sets where a perturbation is not a difference of samples. */
+import { expand, scalar, type Tensor } from '@saddlepoint/autodiff'
+import type { Ball, Perturbation, Place } from './perturbation.ts'
 
-/** No perturbation: parameters of the given shape for each sample. */
-export const none = ({ x }: Place, shape: readonly number[]) => expand(scalar(0), [x.shape[0]!, ...shape])
+/** Parameters have no bounds but the ball's. */
+const ANYTHING = 1e30
 
 /**
+ * @param norm that their size is measured in
  * @param shape of one sample's parameters
  * @param apply the sample that they make
  */
-export function boxOfParameters(place: Place, shape: readonly number[], apply: (p: Tensor) => Tensor): Ball {
-  const limit = like(place.eps, none(place, shape))
-  return {
-    ...place,
-    zero: () => none(place, shape),
-    random: (random) => random.uniform(shape).mul(2).sub(1).mul(limit),
-    apply,
-    project: (p) => maximum(minimum(p, limit), limit.neg()),
-    steepest: (g) => sign(g),
-    extreme: (g) => sign(g).mul(limit),
-    size: (p) => abs(p).max(sampleAxes(p)),
-  }
+export function ballOfParameters(
+  norm: Perturbation,
+  place: Place,
+  shape: readonly number[],
+  apply: (p: Tensor) => Tensor,
+): Ball {
+  const none = expand(scalar(0), [place.x.shape[0]!, ...shape])
+  const ball = norm.around({ x: none, eps: place.eps, bounds: [-ANYTHING, ANYTHING] })
+  return { ...ball, ...place, apply }
 }

@@ -7,7 +7,7 @@ import { ClassifierError } from '../model/errors.ts'
 import { fromLuv, toLuv } from './cieluv.ts'
 import { interpolate } from './interpolation.ts'
 import { linf } from './linf.ts'
-import { boxOfParameters } from './parameters.ts'
+import { ballOfParameters } from './parameters.ts'
 import type { Perturbation, Place } from './perturbation.ts'
 import { extentOf } from './pictures.ts'
 
@@ -43,5 +43,5 @@ export const recolor: Perturbation = {
   unit: 'L / 100, u / 200, v / 200',
   parametric: true,
   measure: linf.measure,
-  around: (place) => boxOfParameters(place, [3, ...GRID], (p) => recoloured(place, p)),
+  around: (place) => ballOfParameters(linf, place, [3, ...GRID], (p) => recoloured(place, p)),
 }

@@ -5,7 +5,7 @@
 import { constantMatrix, cos, gather, scalar, sin, type Tensor } from '@saddlepoint/autodiff'
 import { interpolate } from './interpolation.ts'
 import { linf } from './linf.ts'
-import { boxOfParameters } from './parameters.ts'
+import { ballOfParameters } from './parameters.ts'
 import type { Perturbation, Place } from './perturbation.ts'
 import { extentOf } from './pictures.ts'
 
@@ -51,7 +51,7 @@ const spatial = (name: string, parameters: number): Perturbation => ({
   unit: 'degrees, with 3/28 of the side to 30 of them',
   parametric: true,
   measure: linf.measure,
-  around: (place) => boxOfParameters(place, [parameters], (p) => transformed(place, p, name)),
+  around: (place) => ballOfParameters(linf, place, [parameters], (p) => transformed(place, p, name)),
 })
 
 /** Rotations by up to eps degrees with shifts; eps 30 allows shifts by 3 of 28 pixels. */
