@@ -85,7 +85,12 @@ async function tried(attack, by, run) {
     result = { attack, by, error: error.message, sizes: [] }
   }
   const seconds = ((performance.now() - from) / 1e3).toFixed(1)
-  console.error(`${attack}, ${by}: ${result.error ?? 'done'} after ${seconds} s`)
+  const { error, sizes } = result
+  const found = sizes.filter(Number.isFinite).length
+  // A long comparison that is broken off has said this much.
+  console.error(
+    `${attack}, ${by}: ${error ?? `${found} of ${sizes.length}, median ${fixed(median(sizes))}`}, ${seconds} s`,
+  )
   return result
 }
 

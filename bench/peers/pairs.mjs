@@ -119,7 +119,10 @@ export const fixedEps = {
   l1: {
     eps: 10,
     pairs: [
-      { ours: 'apgd-ce:restarts=5', peers: [['aa.apgd-ce'], ['al.apgd', { ...apgdCe, n_restarts: 5, use_large_reps: true }]] },
+      {
+        ours: 'apgd-ce:restarts=5',
+        peers: [['aa.apgd-ce'], ['al.apgd', { ...apgdCe, n_restarts: 5, use_large_reps: true }]],
+      },
       { ours: 'apgd-t:targetClasses=5', peers: [['aa.apgd-t']] },
     ],
   },
