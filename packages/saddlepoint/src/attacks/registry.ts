@@ -138,11 +138,11 @@ const standard: Preset = {
  */
 const strongest: Preset = {
   attacks: [
-    'apgd-ce:steps=50',
+    'apgd-ce:steps=50,shrinking=false',
     'apgd-ce:steps=50,shrinking=true',
     'pdpgd:steps=200',
-    'fab-t:steps=50',
-    'apgd-t:targetClasses=4',
+    'fab-t',
+    'apgd-t:shrinking=false,targetClasses=4',
     'apgd-t:shrinking=true,targetClasses=4',
     'square:queries=2500',
   ],
