@@ -83,12 +83,10 @@ function geometric(scope: AttackScope, o: Options): NormalWalk {
       return direction.mul(like(ball.size(at).mul(farther), at))
     },
     leaps: LEAPS,
-    between: (far, share) => far.mul(like(share, far)),
     tolerance: ({ far }) =>
       deviation(far)
         .div(maximum(length(far), 1e-30))
         .mul(0.5),
-    bends: false,
   }
 }
 

@@ -1,5 +1,5 @@
 /** HopSkipJump: the gradient at the boundary from decisions alone. Chen, Jordan, Wainwright 2020, Algorithms 1 and 2. */
-import { floor, less, maximum, minimum, scalar, sign, sqrt, where } from '@saddlepoint/autodiff'
+import { floor, less, maximum, minimum, scalar, sign, sqrt, where, type Tensor } from '@saddlepoint/autodiff'
 import { z } from 'zod'
 import { uniformOf } from '../optimisers/adversarial-start.ts'
 import { walkStart, walkStep, type NormalWalk } from '../optimisers/normal-walk.ts'
@@ -48,6 +48,10 @@ function hopSkipJump({ ball, norm, random, x }: AttackScope, o: z.output<typeof 
   const inL2 = norm === 'l2'
   const threshold = Math.max(o.gamma / (inL2 ? d ** 1.5 : d ** 2), FINEST)
   const width = ball.bounds[1] - ball.bounds[0]
+  const clipped = (far: Tensor, share: Tensor) => {
+    const limit = like(ball.size(far).mul(share), far)
+    return maximum(minimum(far, limit), limit.neg())
+  }
   return {
     draw() {
       if (!inL2) {
@@ -71,12 +75,7 @@ function hopSkipJump({ ball, norm, random, x }: AttackScope, o: z.output<typeof 
       return at.add((inL2 ? normal : sign(normal)).mul(like(length, at)))
     },
     leaps: HALVINGS,
-    between(far, share) {
-      if (inL2) return far.mul(like(share, far))
-      const limit = like(ball.size(far).mul(share), far)
-      return maximum(minimum(far, limit), limit.neg())
-    },
+    between: inL2 ? undefined : clipped,
     tolerance: ({ iteration }) => iteration.mul(0).add(threshold),
-    bends: !inL2,
   }
 }

@@ -22,13 +22,13 @@ import { halved, middle, startCandidate } from './adversarial-start.ts'
 /** What the next decision is about. */
 const [SEEK, HALVE, PROBE, LEAP] = [0, 1, 2, 3] as const
 
-/** A point beyond the boundary, and how often the walk has come back to it: 0 on the way from the start. */
+/** A part of the walk: to a point beyond the boundary and back to it. */
 export interface Leg {
   /** Perturbation to the point beyond the boundary from which the walk came back, like x. */
   readonly far: Tensor
   /** Perturbation to the point of the boundary. */
   readonly at: Tensor
-  /** Iteration of the paper, from 1: [N]. */
+  /** Iteration of the paper, from 1; 0 on the way back from the start: [N]. */
   readonly iteration: Tensor
 }
 
@@ -45,18 +45,17 @@ export interface NormalWalk {
   leap(leg: Leg, normal: Tensor, attempt: Tensor): Tensor
   /** So many leaps are tried before the walk stays where it is. */
   readonly leaps: number
-  /** The point at a share of the way from the clean sample to a far one. */
-  between(far: Tensor, share: Tensor): Tensor
   /** Share of the way at which halving it ends, [N]. */
   tolerance(leg: Leg): Tensor
-  /** Whether `between` is no segment: the first way back, along one, is then followed by another. */
-  readonly bends: boolean
+  /**
+   * The point at a share of the way from the clean sample to a far one, where that is no segment. The first way back, along a
+   * segment always, is then followed by another.
+   */
+  between?(far: Tensor, share: Tensor): Tensor
 }
 
-/** Where halving the first way back ends, as in the authors' code of both. */
+/** Where halving the first way back ends if another follows, as in the code of HopSkipJump's authors. */
 const START_TOLERANCE = 1e-3
-
-const segment = (far: Tensor, share: Tensor) => far.mul(like(share, far))
 
 export function walkStart(scope: AttackScope, noise: Tensor): AttackState {
   const none = scope.eps.mul(0)
@@ -70,7 +69,7 @@ export function walkStart(scope: AttackScope, noise: Tensor): AttackState {
     high: none.add(1),
     at: nothing,
     iteration: none,
-    probed: none,
+    counted: none,
     succeeded: none,
     sum: nothing,
     sumOfSuccesses: nothing,
@@ -81,89 +80,106 @@ export function walkStart(scope: AttackScope, noise: Tensor): AttackState {
 /** One decision about the point that the step before chose, and the choice of the next. */
 export function walkStep(scope: AttackScope, state: AttackState, walk: NormalWalk): AttackState {
   const { p } = state
-  const pick = (flag: Tensor, a: Tensor, b: Tensor) => where(like(flag, p), a, b)
-  const success = scope.succeeds(scope.evaluate(p))
-  const flags = success.cast('float32')
-  const during = (phase: number) => equal(state['phase']!, phase)
+  const now: Decision = {
+    success: scope.succeeds(scope.evaluate(p)),
+    during: (phase) => equal(state['phase']!, phase),
+  }
+  const back = comeBack(state, walk, now)
+  const estimate = probed(state, walk, now, back.leg)
+  const failed = and(or(now.during(SEEK), now.during(LEAP)), not(or(now.success, back.gaveUp)))
+  const attempt = where(failed, state['attempt']!.add(1), 0)
+
+  const halves = back.goesOn
+  const probes = or(back.arrived, and(now.during(PROBE), not(estimate.known)))
+  const leaps = or(estimate.known, and(now.during(LEAP), failed))
   const { noise, direction } = walk.draw()
-
-  // Coming back to the boundary from the start or a leap, until the stretch it lies in is short enough.
-  const arrived = and(or(during(SEEK), during(LEAP)), success)
-  const gaveUp = and(during(LEAP), and(not(success), greater(state['attempt']!, walk.leaps - 1.5)))
-  const far = pick(arrived, p, pick(gaveUp, state['at']!, state['far']!))
-  const whole = { low: state['low']!.mul(0), high: state['high']!.mul(0).add(1) }
-  const half = halved({ low: state['low']!, high: state['high']! }, success)
-  const returning = or(arrived, gaveUp)
-  const low = where(returning, whole.low, where(during(HALVE), half.low, state['low']!))
-  const high = where(returning, whole.high, where(during(HALVE), half.high, state['high']!))
-  const moved = where(and(returning, during(LEAP)), state['iteration']!.add(1), state['iteration']!)
-  const starting = less(moved, 0.5)
-  const back = (to: Tensor, share: Tensor) => pick(starting, segment(to, share), walk.between(to, share))
-  const tolerance = where(
-    starting,
-    START_TOLERANCE,
-    walk.tolerance({ far, at: state['at']!, iteration: moved }),
-  )
-  const near = and(during(HALVE), less(high.sub(low), tolerance))
-  const again = and(near, walk.bends ? starting : less(moved, -1))
-  const bounded = and(near, not(again))
-  const at = pick(near, back(far, high), state['at']!)
-  const iteration = where(and(near, starting), 1, moved)
-  const leg = { far: pick(again, at, far), at, iteration }
-
-  // Probing around a point of the boundary.
-  const probing = during(PROBE)
-  const counted = where(probing, state['probed']!.add(1), 0)
-  const succeeded = where(probing, state['succeeded']!.add(flags), 0)
-  const probe = p.sub(at).div(like(maximum(walk.reach(leg), 1e-30), p))
-  const sum = pick(probing, state['sum']!.add(probe), p.mul(0))
-  const sumOfSuccesses = pick(probing, state['sumOfSuccesses']!.add(probe.mul(like(flags, p))), p.mul(0))
-  const known = and(probing, greaterOrEqual(counted, walk.probes(iteration)))
-  const normal = pick(
-    known,
-    normalOf({ sum, sumOfSuccesses, counted, succeeded }, walk.baseline),
-    state['normal']!,
-  )
-
-  const unsuccessful = and(or(during(SEEK), during(LEAP)), not(or(success, gaveUp)))
-  const attempt = where(unsuccessful, state['attempt']!.add(1), 0)
-  const leaps = or(known, and(during(LEAP), unsuccessful))
-  const probes = or(bounded, and(probing, not(known)))
-  const halves = or(or(returning, again), and(during(HALVE), not(near)))
-  const stretch = { low: where(again, 0, low), high: where(again, 1, high) }
-  const bending = where(
-    like(less(iteration, 0.5), p),
-    segment(leg.far, middle(stretch)),
-    walk.between(leg.far, middle(stretch)),
-  )
-  const probeAt = withinBounds(at.add(direction.mul(like(walk.reach(leg), p))), scope.ball)
-  const next = pick(
-    halves,
-    bending,
-    pick(
-      probes,
-      probeAt,
-      pick(
-        leaps,
-        withinBounds(walk.leap(leg, normal, attempt), scope.ball),
-        startCandidate(scope, noise, attempt),
-      ),
-    ),
-  )
-  const phase = where(halves, HALVE, where(probes, PROBE, where(leaps, LEAP, flags.mul(0).add(SEEK))))
+  const { leg, stretch } = back
+  const reach = like(walk.reach(leg), p)
+  const choices: [phase: number, chosen: Tensor, point: Tensor][] = [
+    [HALVE, halves, wayBack(walk, leg.iteration, leg.far, middle(stretch))],
+    [PROBE, probes, withinBounds(leg.at.add(direction.mul(reach)), scope.ball)],
+    [LEAP, leaps, withinBounds(walk.leap(leg, estimate.normal, attempt), scope.ball)],
+  ]
   return {
-    p: next,
-    phase,
-    attempt,
-    far: leg.far,
+    ...leg,
     ...stretch,
-    at,
-    iteration,
-    probed: counted,
-    succeeded,
-    sum,
-    sumOfSuccesses,
-    normal,
+    ...estimate.sums,
+    normal: estimate.normal,
+    attempt,
+    p: choices.reduce(
+      (other, [, chosen, point]) => where(like(chosen, p), point, other),
+      startCandidate(scope, noise, attempt),
+    ),
+    phase: choices.reduce(
+      (other, [phase, chosen]) => where(chosen, phase, other),
+      scope.eps.mul(0).add(SEEK),
+    ),
+  }
+}
+
+interface Decision {
+  readonly success: Tensor
+  during(phase: number): Tensor
+}
+
+/** Halving the way back from the start or a leap, until the stretch in which the boundary lies is short enough. */
+function comeBack(state: AttackState, walk: NormalWalk, { success, during }: Decision) {
+  const { p, far, at, iteration, low, high } = state
+  const pick = (flag: Tensor, a: Tensor, b: Tensor) => where(like(flag, p), a, b)
+  const landed = and(or(during(SEEK), during(LEAP)), success)
+  const gaveUp = and(during(LEAP), and(not(success), greaterOrEqual(state['attempt']!, walk.leaps - 1)))
+  const begins = or(landed, gaveUp)
+  const beyond = pick(landed, p, pick(gaveUp, at!, far!))
+  const t = where(and(begins, during(LEAP)), iteration!.add(1), iteration!)
+  const half = halved({ low: low!, high: high! }, success)
+  const reached = { low: where(during(HALVE), half.low, low!), high: where(during(HALVE), half.high, high!) }
+
+  const end = walk.tolerance({ far: beyond, at: at!, iteration: t })
+  const tolerance = walk.between ? where(isFirst(t), START_TOLERANCE, end) : end
+  const near = and(during(HALVE), less(reached.high.sub(reached.low), tolerance))
+  const boundary = pick(near, wayBack(walk, t, beyond, reached.high), at!)
+  const again = walk.between ? and(near, isFirst(t)) : and(near, not(near))
+  const anew = or(begins, again)
+  return {
+    gaveUp,
+    goesOn: or(anew, and(during(HALVE), not(near))),
+    arrived: and(near, not(again)),
+    leg: {
+      far: pick(again, boundary, beyond),
+      at: boundary,
+      iteration: where(and(near, isFirst(t)), 1, t),
+    },
+    stretch: { low: where(anew, 0, reached.low), high: where(anew, 1, reached.high) },
+  }
+}
+
+/** Whether the way back is the one from the start. */
+const isFirst = (iteration: Tensor) => less(iteration, 0.5)
+
+function wayBack(walk: NormalWalk, iteration: Tensor, far: Tensor, share: Tensor): Tensor {
+  const straight = far.mul(like(share, far))
+  const { between } = walk
+  return between ? where(like(isFirst(iteration), far), straight, between(far, share)) : straight
+}
+
+/** Sums over the probes around a point of the boundary so far, and the normal once there are enough of them. */
+function probed(state: AttackState, walk: NormalWalk, { success, during }: Decision, leg: Leg) {
+  const { p } = state
+  const probing = during(PROBE)
+  const won = success.cast('float32')
+  const probe = p.sub(leg.at).div(like(maximum(walk.reach(leg), 1e-30), p))
+  const adding = (sum: Tensor, value: Tensor) => where(like(probing, sum), sum.add(value), 0)
+  const sums = {
+    counted: adding(state['counted']!, won.mul(0).add(1)),
+    succeeded: adding(state['succeeded']!, won),
+    sum: adding(state['sum']!, probe),
+    sumOfSuccesses: adding(state['sumOfSuccesses']!, probe.mul(like(won, p))),
+  }
+  const known = and(probing, greaterOrEqual(sums.counted, walk.probes(leg.iteration)))
+  return {
+    sums,
+    known,
+    normal: where(like(known, p), normalOf(sums, walk.baseline), state['normal']!),
   }
 }
 
