@@ -11,6 +11,7 @@ import {
   type Verified,
 } from 'saddlepoint'
 import type { Plan } from './commands/plan.ts'
+import { UsageError } from './errors.ts'
 
 /** The output wanted for one sample; its own label if the attack is untargeted. */
 export function targetOf(
@@ -24,7 +25,14 @@ export function targetOf(
 ): number {
   if (!criterion.targeted) return label
   if (typeof target === 'number') return target + (conventions.labelOffset ?? 0)
-  if (typeof target === 'object') return ofClass(target, label, { conventions })
+  if (typeof target === 'object') {
+    const own = label - (conventions.labelOffset ?? 0)
+    if (target[own] === undefined)
+      throw new UsageError(`--target says nothing of class ${own}`, {
+        hint: `add ${own}:N, or write one label`,
+      })
+    return ofClass(target, label, { conventions })
+  }
   if (target === 'random') return (label + 1 + new Random(seed, sample).integer(classes - 1)) % classes
   const width = scores.dims[1]!
   const values = Array.from(scores.data.subarray(row * width, (row + 1) * width) as Float32Array)
