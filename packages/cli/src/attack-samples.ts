@@ -54,7 +54,8 @@ export async function search(
   labels: readonly number[],
   targets: readonly number[],
   offset: number,
-  { attacks, perturbations: [perturbation], criterion, eps: [eps] }: Plan,
+  { attacks, perturbations: [perturbation], criterion }: Plan,
+  radii: readonly number[],
   seed: number,
 ): Promise<Found> {
   const n = labels.length
@@ -62,7 +63,7 @@ export async function search(
   // The inputs themselves: what is adversarial already needs no attack.
   const found: Found = {
     adversarials: { ...x, data: x.data.slice() },
-    verified: await verifier.verify(x, x, labels, targets, eps!),
+    verified: await verifier.verify(x, x, labels, targets, radii),
     attack: Array.from({ length: n }, () => undefined),
     forwards: Array.from({ length: n }, () => 0),
     backwards: Array.from({ length: n }, () => 0),
@@ -84,7 +85,7 @@ export async function search(
         x: clean,
         labels: pick(labels),
         targets: pick(targets),
-        eps: left.map(() => eps!),
+        eps: pick(radii),
         samples: left.map((i) => offset + i),
       },
       { seed },
@@ -95,7 +96,7 @@ export async function search(
       outcome.adversarials,
       pick(labels),
       pick(targets),
-      eps!,
+      pick(radii),
       outcome.parameters,
     )
     const size = x.data.length / n

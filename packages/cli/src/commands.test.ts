@@ -1,12 +1,12 @@
 /** `saddle inspect`, `grad`, `attacks`, `attack` and `data`, as a user calls them. */
-import { decodeModel } from '@saddlepoint/autodiff'
+import { decodeModel, float32 } from '@saddlepoint/autodiff'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as ort from 'onnxruntime-node'
 import sharp from 'sharp'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { openNpy } from './data/index.ts'
+import { openNpy, writeNpy } from './data/index.ts'
 import { linear, noise, real, saddle, saddleJson, workplace, writeData } from './saddle.test.kit.ts'
 
 let folder: string
@@ -235,6 +235,32 @@ describe.concurrent('data', () => {
       ],
     })
   })
+})
+
+test('a radius for each sample', async () => {
+  const place = join(folder, 'radii')
+  mkdirSync(place, { recursive: true })
+  const x = float32(
+    [3, 1, 4, 4],
+    noise(48, 9).map((v) => 0.5 + v / 2),
+  )
+  await writeNpy(join(place, 'x.npy'), x)
+  const radii = [0.9, 1e-6, 0.4]
+  await writeNpy(join(place, 'eps.npy'), float32([3], radii))
+  const args = ['model.onnx', 'radii/x.npy', '--attack', 'pgd', '--out', 'radii/out', '--eps']
+  const { results } = await saddleJson<{ results: { success: boolean; size: number }[] }>(
+    ['attack', ...args, 'radii/eps.npy'],
+    here(),
+  )
+  expect(results[1]!.success).toBe(false)
+  for (const [i, { size }] of results.entries()) expect(size).toBeLessThanOrEqual(radii[i]! * 1.001 + 1e-6)
+  expect(results[0]!.size).toBeGreaterThan(radii[2]!)
+  await writeNpy(join(place, 'two.npy'), float32([2], [1, 1]))
+  const { code, stderr } = await saddle(['attack', ...args, 'radii/two.npy'], here())
+  expect([code, stderr]).toEqual([
+    2,
+    expect.stringContaining('holds [2], expected one radius for each of 3 samples'),
+  ])
 })
 
 test('universal trains one change and judges it on what was held out', async () => {

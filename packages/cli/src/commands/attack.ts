@@ -19,7 +19,7 @@ import {
   outputNames,
   pictureOptions,
 } from './open.ts'
-import { checkTarget, planFlags, planOf, type Plan, type PlanFlags } from './plan.ts'
+import { checkTarget, planFlags, planOf, radiiOf, type Plan, type PlanFlags } from './plan.ts'
 import {
   commonFlags,
   integer,
@@ -71,10 +71,21 @@ async function run(path: string, files: string[], flags: Flags): Promise<void> {
     })
     checkTarget(plan, classifier, path)
     for (const notice of classifier.notices) voice.say(`${basename(path)}: ${notice}`)
+    const own = await radiiOf(plan, inputs.length)
+    const radii = inputs.map((_, i) => plan.eps[0]! * (own?.[i] ?? 1))
     const results: Result[] = []
     const step = classifier.batch > 0 ? classifier.batch : batchFor(classifier.shape)
     for (let from = 0; from < inputs.length; from += step)
-      results.push(...(await attackBatch(classifier, inputs.slice(from, from + step), from, plan, flags)))
+      results.push(
+        ...(await attackBatch(
+          classifier,
+          inputs.slice(from, from + step),
+          from,
+          plan,
+          radii.slice(from, from + step),
+          flags,
+        )),
+      )
     await finish(path, results, skipped, plan, flags)
   } finally {
     await engine.close()
@@ -107,6 +118,7 @@ async function attackBatch(
   inputs: readonly Input[],
   offset: number,
   plan: Plan,
+  radii: readonly number[],
   flags: Flags,
 ): Promise<Result[]> {
   const x = stack(inputs.map((i) => i.x))
@@ -116,7 +128,7 @@ async function attackBatch(
   const label = labelOf(classifier, flags)
   const labels = own.map((o) => label ?? o)
   const targets = labels.map((l, i) => targetOf(classifier, scores, i, offset + i, l, plan, flags.seed))
-  const found = await search(classifier, x, labels, targets, offset, plan, flags.seed)
+  const found = await search(classifier, x, labels, targets, offset, plan, radii, flags.seed)
   const after = await classifier.predict(found.adversarials)
   return Promise.all(
     inputs.map(async ({ source, name }, i): Promise<Result> => {
@@ -181,14 +193,14 @@ async function finish(
   path: string,
   results: readonly Result[],
   skipped: readonly object[],
-  { attacks, perturbations: [perturbation], eps: [eps], criterion }: Plan,
+  { attacks, perturbations: [perturbation], eps: [eps], radiiFile, criterion }: Plan,
   flags: Flags,
 ): Promise<void> {
   const report = {
     model: path,
     seed: flags.seed,
     norm: perturbation!.name,
-    eps,
+    eps: radiiFile ?? eps,
     criterion: criterion.name,
     attacks: chosenFor(perturbation!.name, attacks).map((a) => ({ name: a.name, ...a.options })),
     succeeded: results.filter((r) => r.success).length,
@@ -210,12 +222,15 @@ async function finish(
         ? `${r.attack ?? 'already'}${r.successAfterRounding || !r.files['png'] ? '' : ', lost in 8 bits'}`
         : 'stands',
   ])
+  const within = radiiFile
+    ? `${perturbation!.name} radii of their own`
+    : `${perturbation!.name} ${Number(eps!.toPrecision(4))}`
   const heads = ['input', 'before', 'after', `size (${perturbation!.name})`, 'result']
   process.stdout.write(
     `${columns(
       heads.map((title) => ({ title })),
       rows,
-    )}\n\n${report.succeeded} of ${results.length} adversarial within ${perturbation!.name} ${Number(eps!.toPrecision(4))}; files in ${flags.out}\n`,
+    )}\n\n${report.succeeded} of ${results.length} adversarial within ${within}; files in ${flags.out}\n`,
   )
 }
 

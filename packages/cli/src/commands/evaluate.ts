@@ -13,7 +13,7 @@ import { RunFolder } from '../run-folder.ts'
 import { versions } from '../versions.ts'
 import { isHttp } from './open-http.ts'
 import { batchFor, conventionsOf, engineOf, openBoth, openSubstitute } from './open.ts'
-import { checkTarget, planFlags, planOf, type Plan, type PlanFlags } from './plan.ts'
+import { checkTarget, planFlags, planOf, radiiOf, type Plan, type PlanFlags } from './plan.ts'
 import {
   commonFlags,
   count,
@@ -178,6 +178,7 @@ async function evaluateOne(
     const evaluation = await evaluate(classifier, data, {
       ...plan,
       ...(rules && { perturbations: [rules.set] }),
+      radii: await radiiOf(plan, data.length),
       substitute,
       seed: flags.seed,
       batchSize: conventions.batch ?? flags.batch ?? batchFor(data.shape),
@@ -274,6 +275,7 @@ function fingerprint(
   return {
     ...given,
     columns: flags.columns === undefined ? undefined : hashOf(flags.columns),
+    radii: typeof flags.eps === 'string' ? hashOf(flags.eps) : undefined,
     models: models.map(hashOf),
     conventions: models.map((m) => (isHttp(m) ? {} : conventionsOf(m, flags))),
     attacks: attacks.map((a) => ({ name: a.name, ...a.options })),

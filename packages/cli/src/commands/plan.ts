@@ -15,6 +15,7 @@ import {
   type Perturbation,
   type TargetClass,
 } from 'saddlepoint'
+import { openNpy } from '../data/index.ts'
 import { UsageError } from '../errors.ts'
 import { openModel } from './open.ts'
 import { list, number } from './shared.ts'
@@ -23,7 +24,8 @@ export interface PlanFlags {
   decoder?: string
   encoder?: string
   norm?: string[]
-  eps?: number[]
+  /** Radii, or a file with one for each sample. */
+  eps?: number[] | string
   attack?: string[]
   cascade?: boolean
   criterion: string
@@ -33,6 +35,8 @@ export interface PlanFlags {
 export interface Plan {
   readonly perturbations: readonly Perturbation[]
   readonly eps: readonly number[]
+  /** A file with a radius for each sample, which an eps multiplies. */
+  readonly radiiFile?: string
   readonly attacks: readonly ConfiguredAttack[]
   /** Whether an attack skips what an attack before it has broken: asked for, or in the nature of the presets. */
   readonly cascade: boolean
@@ -56,7 +60,7 @@ export function planFlags(command: Command): Command {
     .option('--encoder <file>', 'for --norm latent: ONNX file from samples to latent vectors')
     .option(
       '--eps <values>',
-      'radii, such as 8/255 or "2/255 4/255 8/255"; that of its paper if a norm has one',
+      'radii, such as 8/255 or "2/255 4/255 8/255"; that of its paper if a norm has one; or .npy with one for each sample',
       radii,
     )
     .option(
@@ -75,7 +79,8 @@ export function planFlags(command: Command): Command {
     )
 }
 
-function radii(text: string): number[] {
+function radii(text: string): number[] | string {
+  if (text.trim().endsWith('.npy')) return text.trim()
   const values = list(text).map(number)
   const bad = values.find((v) => v <= 0)
   if (bad !== undefined)
@@ -94,7 +99,8 @@ export async function planOf(flags: PlanFlags): Promise<Plan> {
     if (!attacks.length) throw new UsageError('--attack is empty', { hint: 'write --attack pgd' })
     // An attack that looks for the smallest perturbation needs no radius.
     const sets = await setsOf(flags, attacks)
-    const eps = flags.eps ?? ownEps(sets)
+    const radiiFile = typeof flags.eps === 'string' ? flags.eps : undefined
+    const eps = typeof flags.eps === 'string' ? [1] : (flags.eps ?? ownEps(sets))
     if (!eps && attacks.some((a) => a.definition.kind === 'fixed-eps'))
       throw new UsageError('no eps given', { hint: 'add --eps 8/255' })
     for (const { name, options } of attacks) explained(name, () => parseLoss(options.loss))
@@ -102,6 +108,7 @@ export async function planOf(flags: PlanFlags): Promise<Plan> {
     return {
       perturbations: sets,
       eps: eps ?? [],
+      ...(radiiFile !== undefined && { radiiFile }),
       attacks,
       cascade: flags.cascade ?? isCascade(asked),
       criterion: criterionOf(flags.criterion, target),
@@ -201,4 +208,22 @@ export function checkTarget({ target }: Plan, { conventions, classes }: Target, 
       throw new UsageError(`--target ${label}: ${path} has ${classes} classes`, {
         hint: 'labels count from 0',
       })
+}
+
+/**
+ * The radii of a file, if the plan has one.
+ *
+ * @throws UsageError unless there is one above 0 for each of `count` samples
+ */
+export async function radiiOf({ radiiFile: file }: Plan, count: number): Promise<Float64Array | undefined> {
+  if (file === undefined) return undefined
+  const array = await openNpy(file)
+  if (array.dims.length !== 1 || array.dims[0] !== count)
+    throw new UsageError(
+      `${file}: holds [${array.dims.join(', ')}], expected one radius for each of ${count} samples`,
+    )
+  const radii = Float64Array.from(await array.rows(0, count), Number)
+  const bad = radii.findIndex((v) => !(v > 0 && v < Infinity))
+  if (bad >= 0) throw new UsageError(`${file}: ${radii[bad]} of sample ${bad} is no radius`)
+  return radii
 }

@@ -109,8 +109,9 @@ async function attackChunk(
   const labels = chunk.map((i) => clean[i]!.label)
   const targets = chunk.map((i) => targetOf(clean[i]!, i, options, criterion, model))
   const { seed = 0, signal, maxQueries, maxTimeMs } = options
+  const unit = chunk.map((i) => options.radii?.[i] ?? 1)
   const outcome = await prepared.run(
-    { x, labels, targets, eps: chunk.map(() => eps), samples: chunk },
+    { x, labels, targets, eps: unit.map((u) => u * eps), samples: chunk },
     { seed, signal, maxQueries, maxTimeMs },
   )
   const transferred = options.substitute !== undefined && !isGuided(attack)
@@ -121,7 +122,7 @@ async function attackChunk(
     takeRows(outcome.adversarials, claimed),
     claimed.map((i) => labels[i]!),
     claimed.map((i) => targets[i]!),
-    attack.definition.kind === 'minimum-norm' ? UNLIMITED : eps,
+    claimed.map((i) => (attack.definition.kind === 'minimum-norm' ? UNLIMITED : unit[i]! * eps)),
     outcome.parameters && takeRows(outcome.parameters, claimed),
   )
   const rows = chunk.map((index, i): AttackedSample => {
@@ -131,7 +132,7 @@ async function attackChunk(
       claimed: transferred ? (check?.holds ?? false) : outcome.success[i]!,
       success: check?.holds ?? false,
       rounded: check?.holdsRounded ?? false,
-      size: check?.size ?? 0,
+      size: (check?.size ?? 0) / unit[i]!,
       predicted: check?.predicted ?? clean[index]!.predicted,
       confidence: check?.confidence ?? clean[index]!.confidence,
       forwards: outcome.forwards[i]!,

@@ -3,6 +3,7 @@ import { rows } from '@saddlepoint/autodiff'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { pgd } from '../attacks/pgd.ts'
 import { fabT } from '../attacks/fab-t.ts'
+import { fab } from '../attacks/fab.ts'
 import { fgsm } from '../attacks/fgsm.ts'
 import { linearModel, type LinearModel } from '../linear-model.test.support.ts'
 import { ClassifierError } from '../model/classifier.ts'
@@ -62,6 +63,22 @@ test('accuracies, rates and costs fit together', async () => {
     (_, i) => i % 10 !== 0 && setting.optimum(i, 'linf') > small!.eps,
   ).length
   expect(small!.robustAccuracy).toBeGreaterThanOrEqual(robust / SAMPLES - 1e-9)
+})
+
+test('radii of their own: below each optimum nothing falls, and sizes are multiples of it', async () => {
+  const { result } = await evaluate(setting.model, data, {
+    perturbations: [linf],
+    eps: [0.98, 3],
+    radii: setting.labels.map((_, i) => setting.optimum(i, 'linf')),
+    attacks: [pgd({ steps: 20, loss: 'margin' }), fab({ steps: 20 })],
+    batchSize: 7,
+  })
+  const [small, large] = result.results
+  expect(small!.robustAccuracy).toBe(result.cleanAccuracy)
+  expect(large!.robustAccuracy).toBe(0)
+  for (const { attacks } of result.samples)
+    for (const [place, { success, size }] of Object.entries(attacks))
+      if (success) expect([place, size, size > 0.999 && size < 3.001]).toEqual([place, size, true])
 })
 
 test('a cascade comes to the same worst case with less work', async () => {

@@ -224,6 +224,7 @@ class Evaluator {
         ...(options.substitute ? { substitute: options.substitute.name } : {}),
         ...(criterion.targeted ? { target: options.target ?? 'least-likely' } : {}),
         batchSize,
+        ...(options.radii ? { radii: Array.from(options.radii) } : {}),
         cascade: options.cascade ?? false,
         maxQueries: options.maxQueries,
         maxTimeMs: options.maxTimeMs,

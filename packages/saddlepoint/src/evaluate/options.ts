@@ -46,6 +46,8 @@ export interface EvaluateOptions {
   readonly losses?: Readonly<Record<string, Loss>>
   /** Random transforms of the input by name beyond those of the library, for gradients averaged over them (EOT). */
   readonly transforms?: Readonly<Record<string, Transform>>
+  /** A radius for each sample, larger than 0: what an eps of 1 stands for, and sizes are then multiples of it. */
+  readonly radii?: ArrayLike<number>
   /**
    * Whether an attack skips the samples that an attack before it has broken. The worst case is the same, sooner; the
    * rows of the later attacks then say what they added.

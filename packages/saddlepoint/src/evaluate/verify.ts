@@ -61,6 +61,7 @@ export class Verifier {
   /**
    * @param x clean samples [n, …]
    * @param adversarials claimed adversarial samples [n, …]
+   * @param eps radius of all samples, or of each
    * @param parameters of a parametric set, [n, …], that made them; without them only the clean samples hold
    */
   async verify(
@@ -68,7 +69,7 @@ export class Verifier {
     adversarials: NDArray,
     labels: ArrayLike<number>,
     targets: ArrayLike<number>,
-    eps: number,
+    eps: number | ArrayLike<number>,
     parameters?: NDArray,
   ): Promise<Verified[]> {
     const n = x.dims[0]!
@@ -80,8 +81,9 @@ export class Verifier {
     const sizes = await this.sizes(x, adversarials, parameters)
     return decisions.map(({ label, confidence }, i) => {
       const size = sizes[i]!
+      const radius = typeof eps === 'number' ? eps : eps[i]!
       const holds =
-        exact.flags[i]! && this.inBounds(adversarials, i) && size <= eps * (1 + RELATIVE) + ABSOLUTE
+        exact.flags[i]! && this.inBounds(adversarials, i) && size <= radius * (1 + RELATIVE) + ABSOLUTE
       return {
         holds,
         holdsRounded: holds && this.picture && rounded.flags[i]!,
