@@ -1,4 +1,4 @@
-/** Steps in larger balls before those in its own: multi-eps APGD (Croce & Hein 2021, section 3.4). */
+/** Steps in larger balls before those in its own: multi-eps APGD (Croce & Hein 2021). */
 import { constant, float32, gather, less, where, type Tensor } from '@saddlepoint/autodiff'
 import { z } from 'zod'
 import type { AttackScope, AttackState } from '../attacks/attack.ts'
