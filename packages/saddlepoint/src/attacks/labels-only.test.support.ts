@@ -5,6 +5,7 @@ import { Verifier } from '../evaluate/verify.ts'
 import type { LinearModel } from '../linear-model.test.support.ts'
 import { losses } from '../losses/index.ts'
 import type { Classifier } from '../model/classifier.ts'
+import type { Target } from '../model/target.ts'
 import { perturbations } from '../perturbations/index.ts'
 import { UNLIMITED, type AttackBatch, type AttackControl } from './attack.ts'
 import { prepare } from './driver.ts'
@@ -23,7 +24,7 @@ export const members: readonly (readonly [name: string, norm: Norm])[] = [
   ['geoda', 'l1'],
 ]
 
-export function ready(model: Classifier, text: string, norm: Norm, criterion: Criterion = misclassified) {
+export function ready(model: Target, text: string, norm: Norm, criterion: Criterion = misclassified) {
   const attack = parseAttack(text)[0]!
   return prepare(attack, {
     model,

@@ -69,7 +69,8 @@ export class Run {
     this.control.signal?.throwIfAborted()
     const { maxQueries = Infinity, maxTimeMs = Infinity } = this.control
     const spent = Math.max(0, ...this.standing.map((i) => this.forwards[i]!))
-    return spent + forwards <= maxQueries && performance.now() - this.began < maxTimeMs
+    // What a round arrives at is looked at once more.
+    return spent + forwards + 1 <= maxQueries && performance.now() - this.began < maxTimeMs
   }
 
   count({ forwards, backwards }: Passes): void {
