@@ -21,7 +21,7 @@ export const flow = attack({
       .min(0)
       .default(0.05)
       .describe('weight of differences between neighbours, in pixels (tau)'),
-    learningRate: z.number().positive().default(0.01).describe("Adam's, in the units of eps"),
+    learningRate: z.number().positive().default(0.001).describe("Adam's, in the units of eps"),
     loss: lossOption('margin'),
   }),
   steps: (o) => o.steps,
