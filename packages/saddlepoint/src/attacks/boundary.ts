@@ -23,7 +23,7 @@ const [SEEK, HALVE, STEP, SPHERE] = [0, 1, 2, 3] as const
 /** Where halving the way back from the start ends. */
 const START_TOLERANCE = 1e-3
 
-/** Decisions that a share is taken of, and between which shares a step size stays as it is (section 2.3; numbers of the authors' code). */
+/** Decisions that a share is taken of, and between which shares a step size stays as it is (numbers of the authors' code). */
 const SPHERE_WINDOW = { size: 100, most: 0.5, least: 0.2 }
 const STEP_WINDOW = { size: 30, most: 0.25, least: 0.1 }
 
@@ -133,7 +133,7 @@ interface Lengths {
   readonly source: Tensor
 }
 
-/** A random step along the sphere around the clean sample, and from there one towards it (section 2.2). */
+/** A random step along the sphere around the clean sample, and from there one towards it. */
 function propose({ ball }: AttackScope, at: Tensor, normal: Tensor, { spherical, source }: Lengths) {
   const radius = ball.size(at)
   const outwards = unit(at)

@@ -90,7 +90,7 @@ function geometric(scope: AttackScope, o: Options): NormalWalk {
   }
 }
 
-/** Decisions for the normal of each iteration: N_t ∝ λ^(−2t/3) (eq. 17), for as many iterations as the budget is best split into. */
+/** Decisions for the normal of each iteration: N_t ∝ λ^(−2t/3), for as many iterations as the budget is best split into. */
 export function schedule({ queries, lambda }: Pick<Options, 'queries' | 'lambda'>): number[] {
   const shares = (iterations: number) => {
     const weights = Array.from({ length: iterations }, (_, t) => lambda ** ((-2 * t) / 3))

@@ -62,7 +62,7 @@ function hopSkipJump({ ball, norm, random, x }: AttackScope, o: z.output<typeof 
       return { noise: uniformOf(normal), direction: unit(normal) }
     },
     probes: (t) => minimum(floor(sqrt(t).mul(o.initialProbes)), o.maxProbes),
-    // Section III.C: as far as the error of the way back, times √d or d.
+    // As far as the error of the way back, times √d or d.
     reach: ({ far, iteration }) =>
       where(less(iteration, 1.5), 0.1 * width, ball.size(far).mul((inL2 ? Math.sqrt(d) : d) * threshold)),
     baseline: true,

@@ -1,4 +1,4 @@
-/** Attacks that see labels alone, on a real network: all images within published budgets, any batch size. */
+/** Attacks that see labels alone, on a real network: all images in few queries, any batch size. */
 import { existsSync, readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import { createEngine, float32, takeRows } from '@saddlepoint/autodiff'
@@ -32,7 +32,7 @@ describe.skipIf(!present)('on the standard LeNet5', () => {
       engine: createEngine({ workers: 0 }),
     })
 
-  // A thousand decisions: the smallest budget that Chen et al. 2020 report for.
+  // A thousand decisions are few: the defaults are 5,000 to 25,000.
   test.each([
     ['rays', 'linf', 0.2],
     ['hopskipjump', 'l2', 3.5],

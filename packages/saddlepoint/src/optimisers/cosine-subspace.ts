@@ -1,4 +1,4 @@
-/** Random directions in the span of the lowest cosine waves of a picture. Rahmati et al. 2020, section 5.1. */
+/** Random directions in the span of the lowest cosine waves of a picture. Rahmati et al. 2020. */
 import { constantMatrix, matMul, type Tensor } from '@saddlepoint/autodiff'
 import type { AttackScope } from '../attacks/attack.ts'
 import { picture } from './square.ts'

@@ -39,7 +39,7 @@ export interface NormalWalk {
   probes(iteration: Tensor): Tensor
   /** How far from the boundary point a probe lies, [N], in lengths of its direction. */
   reach(leg: Leg): Tensor
-  /** Whether decisions are measured against their mean (Chen et al. 2020, eq. 16). */
+  /** Whether decisions are measured against their mean (Chen et al. 2020, their variance reduction). */
   readonly baseline: boolean
   /** Where to look for the other side along the normal (of L2 length 1), the first time and then again. */
   leap(leg: Leg, normal: Tensor, attempt: Tensor): Tensor
@@ -191,7 +191,7 @@ interface Sums {
 }
 
 /**
- * The mean of the probes, each with the sign of its decision (Chen et al. 2020, eq. 13; Rahmati et al. 2020, eq. 5), or with its
+ * The mean of the probes, each with the sign of its decision (Chen et al. 2020; Rahmati et al. 2020), or with its
  * difference from the mean decision; where all decisions were the same, that sign for all.
  */
 function normalOf({ sum, sumOfSuccesses, counted, succeeded }: Sums, baseline: boolean): Tensor {
