@@ -22,6 +22,7 @@ import { boundarySearch, searchOption } from '../optimisers/boundary-search.ts'
 import { escape, heading } from '../optimisers/direction.ts'
 import { farStart } from '../optimisers/far-start.ts'
 import { remainder } from '../optimisers/random-point.ts'
+import { refineLast, refineOption } from '../optimisers/refinement.ts'
 import { like, withinBounds } from '../perturbations/norms.ts'
 import { unit } from '../perturbations/l2.ts'
 import { attack, type AttackScope, type AttackState } from './attack.ts'
@@ -62,6 +63,7 @@ export const alma = attack({
     tau: z.number().gt(0).max(1).default(0.95).describe('share of the constraint that counts as no progress'),
     gamma: z.number().gt(1).default(1.2).describe('growth of the penalty where there is no progress'),
     loss: z.string().default('dlr').describe('what must become positive: dlr or margin'),
+    ...refineOption,
     ...searchOption,
   }),
   // The first step, which also chooses the learning rate, is taken at the start.
@@ -101,8 +103,12 @@ export const alma = attack({
     const since = where(and(adversarial, less(found!, 0.5)), count, foundAt!)
     const decay = maximum(count.sub(since), 0).div(since.neg().add(o.steps))
     const length = rate!.mul(scalar(o.rateDecay).pow(decay))
+    const walked = descend(scope, state, gradient, length, o.alpha)
+    // The start was a step too.
+    const own = { ...o, steps: o.steps - 1 }
     return {
-      ...descend(scope, state, gradient, length, o.alpha),
+      ...walked,
+      p: refineLast(scope, state, own, { value: gap.neg(), gradient: climb, adversarial, walked: walked.p }),
       rate: rate!,
       multiplier: mu,
       penalty: rho,

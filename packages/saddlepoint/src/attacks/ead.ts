@@ -10,7 +10,10 @@ import {
   constantSearchStart,
   constantSearchStep,
   hinge,
+  hingeGradient,
+  marginOf,
 } from '../optimisers/constant-search.ts'
+import { refineLast, refineOption } from '../optimisers/refinement.ts'
 import { like, sampleSum, withinBounds } from '../perturbations/norms.ts'
 import { attack } from './attack.ts'
 
@@ -43,6 +46,7 @@ export const ead = attack({
       .enum(['en', 'l1'])
       .default('l1')
       .describe('which success is the best: least elastic-net distance, or least L1 norm'),
+    ...refineOption,
     ...searchOption,
   }),
   steps: (o) => o.searchSteps * o.iterations,
@@ -58,20 +62,30 @@ export const ead = attack({
     const { p, ahead, noise, iteration, c } = state as Record<string, Tensor> & typeof state
     const { ball } = scope
     const y = ahead!
-    const energy = sampleSum(y.square()).add(c!.mul(hinge(scope, scope.evaluate(y), o)))
+    const ahead0 = scope.evaluate(y)
+    const value = marginOf(scope, ahead0)
+    const climb = scope.derivative(value, y)
+    const slope = y.mul(2).add(hingeGradient(value, climb, c!, o))
     const rate = sqrt(maximum(scalar(1).sub(iteration!.div(o.iterations)), 0)).mul(o.learningRate)
-    const descended = y.sub(scope.derivative(energy, y).mul(like(rate, y)))
+    const descended = y.sub(slope.mul(like(rate, y)))
     const p1 = withinBounds(maximum(abs(descended).sub(o.beta), 0).mul(sign(descended)), ball)
     const momentum = iteration!.add(1).div(iteration!.add(4))
     // The authors let it look ahead beyond the bounds, where a model need not be defined.
     const ahead1 = withinBounds(p1.add(p1.sub(p).mul(like(momentum, p))), ball)
 
     const logits = scope.evaluate(p1)
-    const objective = elastic(p1, o.beta).add(c!.mul(hinge(scope, logits, o)))
+    const objective = elastic(p1, o.beta).add(c!.mul(hinge(marginOf(scope, logits), o)))
     const { ends, spread, search } = constantSearchStep(state, objective, scope.succeeds(logits), o)
     const [low, high] = ball.bounds
     const fresh = withinBounds(noise!.mul(like(spread.mul((high - low) * SPREAD), y)), ball)
     const reset = like(ends, y)
-    return { p: where(reset, fresh, p1), ahead: where(reset, fresh, ahead1), ...search }
+    const last = { steps: o.searchSteps * o.iterations, refine: o.refine, loss: 'margin' }
+    const adversarial = scope.succeeds(ahead0)
+    const walked = where(reset, fresh, ahead1)
+    return {
+      p: where(reset, fresh, p1),
+      ahead: refineLast(scope, { ...state, p: y }, last, { value, gradient: climb, adversarial, walked }),
+      ...search,
+    }
   },
 })

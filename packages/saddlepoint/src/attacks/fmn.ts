@@ -5,6 +5,7 @@ import { boundarySearch, searchOption } from '../optimisers/boundary-search.ts'
 import { farRestart, farStart } from '../optimisers/far-start.ts'
 import { dualNorm, escape, heading, roomOf } from '../optimisers/direction.ts'
 import { cosine } from '../optimisers/schedules.ts'
+import { refineLast, refineOption } from '../optimisers/refinement.ts'
 import { like } from '../perturbations/norms.ts'
 import { attack } from './attack.ts'
 import { NOTHING } from './tracer.ts'
@@ -23,6 +24,7 @@ export const fmn = attack({
     gamma: z.number().gt(0).lt(1).default(0.05).describe('share by which the radius changes at first'),
     gammaEnd: z.number().gt(0).lt(1).default(0.001).describe('share by which it changes at last'),
     loss: z.string().default('margin').describe('what it climbs: margin, dlr or cross-entropy'),
+    ...refineOption,
     ...searchOption,
   }),
   steps: (o) => o.steps,
@@ -72,7 +74,12 @@ export const fmn = attack({
     const walked = scope.around(radius).project(moved.mul(like(outwards, p)))
     const { jumps, far, size } = farRestart(scope, state, o.steps, found)
     return {
-      p: where(like(jumps, p), far, walked),
+      p: refineLast(scope, state, o, {
+        value,
+        gradient: g,
+        adversarial,
+        walked: where(like(jumps, p), far, walked),
+      }),
       radius: where(jumps, size, radius),
       found: or(found, jumps).cast('float32'),
     }

@@ -78,15 +78,11 @@ describe.each([
   })
 })
 
-// Tanh-space spans the bounds: a step of Adam is a part of their width, so they are not far away here. Where the smallest
-// perturbation is not many such steps long, Adam's swing about it stays visible.
-test('cw: within 1.05 of the optimum', async () => {
-  const attack = cw({ iterations: 800, learningRate: 0.0003 })
-  for (const [classes, features] of [
-    [2, 10],
-    [10, 100],
-  ] as const)
-    expect(await worstRatio(attack, 'l2', classes, features, misclassified, [-5, 5])).toBeLessThan(1.05)
+// Tanh-space spans the bounds, and a step of Adam is a part of their width: they are not far away here.
+test('cw: within 1.02 of the optimum', async () => {
+  const attack = cw({ iterations: 100 })
+  expect(await worstRatio(attack, 'l2', 2, 10, misclassified, [-5, 5])).toBeLessThan(1.02)
+  expect(await worstRatio(attack, 'l2', 10, 100, targeted, [-5, 5])).toBeLessThan(1.02)
 })
 
 const all: [string, ConfiguredAttack][] = [

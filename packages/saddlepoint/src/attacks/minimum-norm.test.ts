@@ -72,24 +72,23 @@ async function worstRatio(text: string, norm: Norm, classes: number, features: n
 
 const shapes: [number, number][] = [
   [2, 10],
-  [2, 784],
   [10, 100],
+  [10, 3000],
   [100, 784],
 ]
-/** The last number is allowed where the attack's step shrinks too fast to settle closer, as published. */
-const table: [string, Norm, number?][] = [
+const table: [string, Norm][] = [
   ['ddn', 'l2'],
   ['fmn', 'l2'],
   ['fmn', 'linf'],
-  ['fmn:steps=1000', 'l1'],
+  ['fmn', 'l1'],
   ['fmn', 'l0'],
   ['sigma-zero:steps=300', 'l0'],
-  ['pdpgd', 'l2', 1.05],
+  ['pdpgd', 'l2'],
   ['pdpgd', 'linf'],
-  ['pdpgd', 'l1', 1.25],
-  ['alma', 'l2', 1.06],
-  ['alma', 'l1', 1.6],
-  ['ead:iterations=100', 'l1', 1.6],
+  ['pdpgd', 'l1'],
+  ['alma:steps=300', 'l2'],
+  ['alma:steps=300', 'l1'],
+  ['ead:iterations=100', 'l1'],
 ]
 
 /** The same attack with few steps. */
@@ -98,9 +97,9 @@ const brief = (text: string, steps: number) =>
     ? `ead:searchSteps=5,iterations=${steps / 5}`
     : `${text.split(':')[0]}:steps=${steps}`
 
-describe.each(table)('%s in %s', (text, norm, limit = 1.02) => {
-  test.each(shapes)(`%i classes, %i inputs: within ${limit} of the optimum`, async (classes, features) => {
-    expect(await worstRatio(text, norm, classes, features)).toBeLessThan(limit)
+describe.each(table)('%s in %s', (text, norm) => {
+  test.each(shapes)('%i classes, %i inputs: within 1.02 of the optimum', async (classes, features) => {
+    expect(await worstRatio(text, norm, classes, features)).toBeLessThan(1.02)
   })
 })
 

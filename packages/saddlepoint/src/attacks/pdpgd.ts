@@ -18,8 +18,9 @@ import { adam } from '../optimisers/adam.ts'
 import { boundarySearch, searchOption } from '../optimisers/boundary-search.ts'
 import { farRestart, farStart } from '../optimisers/far-start.ts'
 import { projectL1 } from '../perturbations/l1.ts'
+import { refineLast, refineOption } from '../optimisers/refinement.ts'
 import { like, sampleAxes, sampleSum, withinBounds } from '../perturbations/norms.ts'
-import { attack } from './attack.ts'
+import { attack, type AttackScope } from './attack.ts'
 
 /** First and last ratio of the norm's weight to the constraint's, and how far it may go. */
 const [FIRST_RATIO, LEAST_RATIO] = [0.01, 1e-6]
@@ -58,14 +59,21 @@ export const pdpgd = attack({
       .default(0.1)
       .describe('learning rate of the perturbation; the last is a hundredth'),
     dualStepSize: z.number().gt(0).default(0.1).describe('learning rate of the weights; the last is a tenth'),
+    randomStart: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.25)
+      .describe('how far uniform noise lies from the sample where a restart begins, in spans of the bounds'),
     loss: z.string().default('margin').describe('what must become positive: margin or dlr'),
+    ...refineOption,
     ...searchOption,
   }),
   steps: (o) => o.steps,
-  start(scope) {
+  start(scope, o) {
     if (!scope.given) farStart(scope)
     const [zero, none] = [scope.eps.mul(0), scope.ball.zero()]
-    const p = scope.given ?? none
+    const p = scope.given ?? restartPoint(scope, o.randomStart)
     const dual = zero.sub(Math.log(FIRST_RATIO))
     return { p, mean: none, square: none, dual, weight: share(dual), found: zero }
   },
@@ -102,7 +110,12 @@ export const pdpgd = attack({
     const nextDual = maximum(minimum(moved, limit), -limit)
     const { jumps, far } = farRestart(scope, state, o.steps, ever, 0.75)
     return {
-      p: where(like(jumps, p), far, q),
+      p: refineLast(scope, state, o, {
+        value,
+        gradient: climb,
+        adversarial,
+        walked: where(like(jumps, p), far, q),
+      }),
       ...taken.moments,
       dual: nextDual,
       weight: weight!.mul(DUAL_SMOOTHING).add(share(nextDual).mul(1 - DUAL_SMOOTHING)),
@@ -111,6 +124,17 @@ export const pdpgd = attack({
   },
   finish: boundarySearch,
 })
+
+/** The clean sample at first; after that noise around it. */
+function restartPoint({ ball, random, x, round }: AttackScope, spread: number): Tensor {
+  const [low, high] = ball.bounds
+  const noise = random
+    .uniform(x.shape.slice(1))
+    .mul(2)
+    .sub(1)
+    .mul((high - low) * spread)
+  return withinBounds(noise.mul(minimum(round, 1)), ball)
+}
 
 /** Weight of the second of two, by the softmax of (0, dual). */
 function share(dual: Tensor): Tensor {

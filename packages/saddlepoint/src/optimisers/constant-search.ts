@@ -6,6 +6,7 @@ import { and, equal, greater, less, maximum, minimum, or, where, type Tensor } f
 import { z } from 'zod'
 import type { AttackScope, AttackState } from '../attacks/attack.ts'
 import { margin } from '../losses/margin.ts'
+import { like } from '../perturbations/norms.ts'
 import { remainder } from './random-point.ts'
 
 export const constantSearchOptions = {
@@ -44,9 +45,15 @@ export function constantSearchStart({ eps }: AttackScope, o: Options) {
   }
 }
 
-/** How far the scores are from the wanted margin, [N]; 0 from there on. */
-export const hinge = ({ labels, targets }: AttackScope, logits: Tensor, o: Options) =>
-  maximum(margin({ logits, labels, targets }).neg().add(o.kappa), 0)
+/** How far a margin is from the wanted one, [N]; 0 from there on. */
+export const hinge = (value: Tensor, o: Pick<Options, 'kappa'>) => maximum(value.neg().add(o.kappa), 0)
+
+/** Gradient of c times the hinge, from the margin's own. */
+export const hingeGradient = (value: Tensor, climb: Tensor, c: Tensor, o: Pick<Options, 'kappa'>) =>
+  climb.mul(like(where(greater(hinge(value, o), 0), c.neg(), 0), climb))
+
+export const marginOf = ({ labels, targets }: AttackScope, logits: Tensor) =>
+  margin({ logits, labels, targets })
 
 /**
  * What the search goes on with, after an iteration that arrived at a value of the objective and succeeded or not.

@@ -48,11 +48,15 @@ export const HYPERPLANE_NORMS = Object.keys(dual)
 
 /** The boundary of the true class against one other, linearised at p. Costs a backward pass. */
 export function boundaryTo(scope: AttackScope, gap: Tensor, p: Tensor): Hyperplane {
-  const gradient = scope.derivative(gap, p)
+  return hyperplane(scope.norm, gap, scope.derivative(gap, p))
+}
+
+/** The zeros of a function, given its value [N] and its gradient at a point. */
+export function hyperplane(norm: string, gap: Tensor, gradient: Tensor): Hyperplane {
   const top = abs(gradient).max(sampleAxes(gradient))
   const scale = maximum(top, 1e-30)
   const normal = gradient.div(like(scale, gradient))
-  const distance = abs(gap).div(scale.mul(maximum(dual[scope.norm]!(normal), 1e-12)))
+  const distance = abs(gap).div(scale.mul(maximum(dual[norm]!(normal), 1e-12)))
   return { gap: gap.div(scale), normal, distance: where(greater(top, 1e-30), distance, UNREACHABLE) }
 }
 
