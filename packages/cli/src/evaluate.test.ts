@@ -44,6 +44,34 @@ describe.concurrent('flags', () => {
     expect(result.options['attacks']).toHaveLength(5)
   })
 
+  test('an audit tells of saturated scores, and can be required to pass', async () => {
+    const { b } = linear.initializers
+    const steep = {
+      ...linear,
+      initializers: {
+        w: float32(
+          [16, 3],
+          Float32Array.from(noise(48), (v) => 1e5 * v),
+        ),
+        b,
+      },
+    }
+    writeFileSync(join(folder, 'steep.onnx'), model(steep))
+    const args = ['--eps', '0.05', '--attack', 'pgd:steps=5']
+    const { audit } = await evaluate(args, 'steep.onnx')
+    expect(audit.find((e) => e.check === 'zero gradients')).toMatchObject({ status: 'fail' })
+    expect((await evaluate([...args, '--audit=off'], 'steep.onnx')).audit).toEqual([])
+    const gated = ['evaluate', 'steep.onnx', '--data', 'data', '--no-report', '--fail-on', 'audit', ...args]
+    const { code, stderr } = await saddle(gated, { cwd: folder })
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/audit: zero gradients: the gradient of cross-entropy is 0 everywhere/)
+    const honest = await evaluate([...args, '--fail-on=audit'])
+    expect(honest.audit.map((e) => e.status)).not.toContain('fail')
+    const contradiction = await saddle([...gated, '--audit', 'off'], { cwd: folder })
+    expect(contradiction.code).toBe(2)
+    expect(contradiction.stderr).toMatch(/--fail-on audit needs an audit/)
+  })
+
   test('a required accuracy that is missed ends with 1', async () => {
     const args = [
       'evaluate',

@@ -117,6 +117,8 @@ export { sharedChange, sharedPatch, type PatchOptions, type SharedSet } from './
 export { Verifier, type Verified } from './evaluate/verify.ts'
 export { wilson } from './evaluate/statistics.ts'
 export * from './evaluate/result.ts'
+export { checks, type AuditMode } from './audit/index.ts'
+export type { Check, Finding } from './audit/check.ts'
 export { renderSign, signBatch, signClasses, signSeeds } from './data/signs/signs.ts'
 export { Random, fillNormal, fillUniform, philox } from './random/philox.ts'
 export * from './falsify/index.ts'

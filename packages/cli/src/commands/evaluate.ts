@@ -4,7 +4,14 @@ import { Option } from 'commander'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
-import { COMBINE, evaluate, type Combine, type Evaluation, type EvaluationResult } from 'saddlepoint'
+import {
+  COMBINE,
+  evaluate,
+  type AuditMode,
+  type Combine,
+  type Evaluation,
+  type EvaluationResult,
+} from 'saddlepoint'
 import { demoModels } from '../builtin.ts'
 import { UsageError } from '../errors.ts'
 import { GateFailed, Interrupted } from '../outcome.ts'
@@ -40,6 +47,8 @@ interface Flags extends CommonFlags, ModelFlags, DataFlags, PlanFlags, TargetFla
   substitute?: string[]
   combine: Combine
   demo?: boolean
+  audit: AuditMode
+  failOn?: 'audit' | 'audit-warning'
 }
 
 export function evaluateCommand(program: Command): void {
@@ -71,6 +80,17 @@ export function evaluateCommand(program: Command): void {
     .option('--out <folder>', 'where the run is kept; an interrupted run there goes on')
     .option('--resume <folder>', 'go on with the run in a folder, as it was asked for')
     .option('--no-report', 'write no HTML')
+    .addOption(
+      new Option('--audit <extent>', 'checks of whether the attacks have failed')
+        .choices(['full', 'quick', 'off'])
+        .default('quick'),
+    )
+    .addOption(
+      new Option('--fail-on <what>', 'exit with 1 if a check of the audit fails, or even warns').choices([
+        'audit',
+        'audit-warning',
+      ]),
+    )
     .option('--min-robust-accuracy <share>', 'exit with 1 if less is left', number)
     .addOption(new Option('--demo', 'evaluate the two built-in traffic-sign models'))
   commonFlags(dataFlags(targetFlags(modelFlags(planFlags(command))))).action(
@@ -105,6 +125,8 @@ async function run(given: readonly string[], asked: Flags): Promise<void> {
   if (flags.columns !== undefined && flags.norm)
     throw new UsageError('--columns is a perturbation set of its own', { hint: 'leave --norm out' })
   const plan = await planOf(flags)
+  if (flags.failOn && flags.audit === 'off')
+    throw new UsageError(`--fail-on ${flags.failOn} needs an audit`, { hint: 'leave --audit off out' })
   const { say } = talk(flags)
   const signal = interruptible(say)
   const folderPath =
@@ -123,6 +145,7 @@ async function run(given: readonly string[], asked: Flags): Promise<void> {
   if (signal.aborted)
     throw new Interrupted(`stopped; what is finished is in ${folderPath}: --resume ${folderPath} goes on`)
   gate(results, flags.minRobustAccuracy)
+  gateAudit(results, flags.failOn)
 }
 
 type Labelled = Evaluation & { labels?: readonly string[] }
@@ -185,6 +208,7 @@ async function evaluateOne(
       maxQueries: flags.maxQueries,
       maxTimeMs: flags.maxTime === undefined ? undefined : flags.maxTime * 1000,
       gallery: flags.gallery,
+      audit: flags.audit,
       signal,
       onProgress: (p) => display.update(p),
       store: {
@@ -249,6 +273,18 @@ function gate(results: readonly EvaluationResult[], minimum: number | undefined)
     if (worst < minimum)
       throw new GateFailed(
         `${model.path}: robust accuracy ${worst.toFixed(4)} is below the required ${minimum}`,
+      )
+  }
+}
+
+function gateAudit(results: readonly EvaluationResult[], failOn: Flags['failOn']): void {
+  if (!failOn) return
+  const bad = failOn === 'audit' ? ['fail'] : ['fail', 'warn']
+  for (const { model, audit } of results) {
+    const [first, ...others] = audit.filter((entry) => bad.includes(entry.status))
+    if (first)
+      throw new GateFailed(
+        `${model.path}: audit: ${first.check}: ${first.saw}${others.length ? ` (and ${others.length} more)` : ''}`,
       )
   }
 }

@@ -1,5 +1,6 @@
 /** The main job: clean accuracy, attacks, the worst case of every sample, and what it all cost. */
 import { chosenFor, UNLIMITED, type ConfiguredAttack } from '../attacks/attack.ts'
+import { audit } from '../audit/index.ts'
 import { misclassified } from '../criteria/criterion.ts'
 import { QueryBudgetError } from '../model/black-box.ts'
 import type { Target } from '../model/target.ts'
@@ -8,7 +9,14 @@ import { runCampaign, type Field } from './campaign.ts'
 import { isRight, measureClean, targetOf, type CleanSample } from './clean.ts'
 import { choosePictures, type Found } from './gallery.ts'
 import type { AttackedSample, EvaluateOptions, EvaluationData } from './options.ts'
-import type { AttackSummary, EvaluationResult, GalleryItem, SampleResult, ThreatResult } from './result.ts'
+import type {
+  AttackSummary,
+  AuditEntry,
+  EvaluationResult,
+  GalleryItem,
+  SampleResult,
+  ThreatResult,
+} from './result.ts'
 import { share, standing, summariseAttack, summariseMinimum, summariseThreat } from './summary.ts'
 
 export interface Evaluation {
@@ -40,6 +48,7 @@ class Evaluator {
   private readonly results: ThreatResult[] = []
   private readonly found: Found[] = []
   private readonly kept = new Map<string, number>()
+  private entries: readonly AuditEntry[] = []
   private complete = true
 
   constructor(model: Target, data: EvaluationData, options: EvaluateOptions) {
@@ -59,12 +68,23 @@ class Evaluator {
       const tell = (done: number) => options.onProgress?.({ stage: 'clean', done, total: data.length })
       clean.push(...(await measureClean(model, data, batchSize, options.signal, tell)))
       for (const perturbation of options.perturbations) await this.threats(perturbation)
+      this.entries = await this.audit()
     } catch (error) {
       if (!options.signal?.aborted && !(error instanceof QueryBudgetError)) throw error
       this.complete = false
     }
     const gallery = await choosePictures(model, data, this.found, options.gallery ?? 8)
     return { result: await this.result(), gallery }
+  }
+
+  private async audit(): Promise<readonly AuditEntry[]> {
+    const { options } = this.field
+    const { audit: mode = 'off' } = options
+    if (mode === 'off') return []
+    const { field, results, outcomes } = this
+    return audit({ field, results, outcomes }, mode, (done, total) =>
+      options.onProgress?.({ stage: 'audit', done, total }),
+    )
   }
 
   private async threats(perturbation: Perturbation): Promise<void> {
@@ -207,7 +227,7 @@ class Evaluator {
       cleanAccuracy: share(standing(clean, new Set()), clean.length),
       results: this.results,
       minimumNorm: this.minimumNorm,
-      audit: [],
+      audit: this.entries,
       ledger: {
         forwards: total('forwards'),
         backwards: total('backwards'),

@@ -1,6 +1,7 @@
 /** What an evaluation is given: data, options, and the store that lets it go on after an interruption. */
 import type { NDArray } from '@saddlepoint/autodiff'
 import type { ConfiguredAttack } from '../attacks/attack.ts'
+import type { AuditMode } from '../audit/index.ts'
 import type { Criterion } from '../criteria/criterion.ts'
 import type { Transform } from '../gradients/transforms.ts'
 import type { Loss } from '../losses/index.ts'
@@ -56,6 +57,11 @@ export interface EvaluateOptions {
   readonly cascade?: boolean
   readonly maxQueries?: number
   readonly maxTimeMs?: number
+  /**
+   * Checks of whether the result measures robustness or the failure of its attacks: 'quick' runs those that cost little.
+   * @default off
+   */
+  readonly audit?: AuditMode
   readonly signal?: AbortSignal
   /** How many examples to keep pictures of. @default 8 */
   readonly gallery?: number

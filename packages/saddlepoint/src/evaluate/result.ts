@@ -75,6 +75,8 @@ export interface AttackSummary extends Ledger {
 
 export interface AuditEntry {
   readonly check: string
+  /** Paper that the check is from. */
+  readonly source?: string
   readonly status: 'pass' | 'warn' | 'fail'
   readonly saw: string
   readonly means: string

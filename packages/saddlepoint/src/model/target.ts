@@ -48,6 +48,8 @@ export interface Target {
   activations?(x: Tensor): readonly Tensor[]
   /** What the untouched model says: samples [n, …shape] → [n, classes]. */
   predict(x: NDArray, signal?: AbortSignal): Promise<NDArray>
+  /** The same from a single run, where `predict` is the mean of several. */
+  answer?(x: NDArray): Promise<NDArray>
   /** The most likely class of each row of scores, with its probability. */
   decide(scores: NDArray): { label: number; confidence: number }[]
   /** The `k` most likely classes of one row, most likely first. */
