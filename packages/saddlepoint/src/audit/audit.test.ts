@@ -11,6 +11,9 @@ import type { EvaluateOptions, EvaluationData } from '../evaluate/options.ts'
 import { classifier } from '../model/classifier.ts'
 import type { BackwardRule } from '../model/backward-rules.ts'
 import { linf } from '../perturbations/index.ts'
+import { moreEps } from './checks/more-eps.ts'
+import { tooFewClasses } from './checks/too-few-classes.ts'
+import type { AuditContext } from './context.ts'
 import * as fixtures from './fixtures.test.support.ts'
 
 /** The undefended classifier is broken at all but 0.4 % of the signs there by PGD of 40 steps; at 8/255 it keeps 21 %. */
@@ -84,7 +87,7 @@ async function evaluated(
     const { result } = await evaluate(model, data, {
       perturbations: [linf],
       eps: [EPS],
-      attacks: parseAttack(attack),
+      attacks: attack.split(' ').flatMap(parseAttack),
       batchSize: 32,
       gallery: 0,
       ...options,
@@ -128,6 +131,58 @@ test('k-winners-take-all: the audit tells of its jumps', async () => {
   })
   expect(audit.find((e) => e.check === 'unstable predictions')).toMatchObject({ status: 'fail' })
   expect(audit.find((e) => e.check === 'unavailable gradients')).toMatchObject({ status: 'warn' })
+})
+
+describe('what the other checks tell', () => {
+  const found = async (bytes: Uint8Array | Promise<Uint8Array>, attack: string, check: string) => {
+    const { audit } = await evaluated(await bytes, attack, fixtures.signs(SAMPLES), { audit: 'quick' })
+    return audit.find((e) => e.check === check)
+  }
+
+  test('scores alone break what gradients do not', async () => {
+    const entry = await found(
+      fixtures.saturated(),
+      'pgd:steps=3 square:queries=100',
+      'black-box beats white-box',
+    )
+    expect(entry).toMatchObject({ status: 'fail' })
+  })
+
+  test('probabilities in place of scores', async () => {
+    const entry = await found(fixtures.probabilities(), 'fgsm', 'softmax output')
+    expect(entry).toMatchObject({ status: 'warn' })
+  })
+
+  test('a success that is passed and lost', async () => {
+    const attack = 'pgd:steps=8,stepSize=64/255,iterates=last'
+    const entry = await found(fixtures.standardSigns(), attack, 'silent success')
+    expect(entry).toMatchObject({ status: 'fail', try: 'iterates=every' })
+  })
+
+  test('an attack that does less in a larger ball', async () => {
+    const at = (eps: number, robustAccuracy: number) => ({
+      norm: 'linf',
+      eps,
+      attacks: { pgd: { robustAccuracy } },
+    })
+    const tell = async (...results: object[]) =>
+      (await moreEps.run({ results, field: { options: {} } } as unknown as AuditContext))?.status
+    expect(await tell(at(0.1, 0.5), at(0.2, 0.3))).toBe('pass')
+    expect(await tell(at(0.1, 0.5), at(0.2, 0.5))).toBe('warn')
+    expect(await tell(at(0.1, 0.5), at(0.2, 0.6))).toBe('fail')
+    expect(await tell(at(0.1, 0.5))).toBe(undefined)
+  })
+
+  test('DLR of two classes', async () => {
+    const dlr = { name: 'apgd-dlr', options: { loss: 'dlr' } }
+    const tell = async (classes: number) =>
+      (
+        await tooFewClasses.run({
+          field: { model: { classes }, options: { attacks: [dlr] }, criterion: { targeted: false } },
+        } as unknown as AuditContext)
+      )?.status
+    expect([await tell(2), await tell(3)]).toEqual(['warn', 'pass'])
+  })
 })
 
 describe('an honest model fails no check', () => {

@@ -71,9 +71,9 @@ export class AuditContext {
     this.attack = candidates.length ? candidates.reduce((a, b) => (left(b) <= left(a) ? b : a)) : pgd()
   }
 
-  /** Whether the graph of the model can be looked into. */
+  /** Whether the graph of the model can be looked into, and is what the attacks climb. */
   get isOpen(): boolean {
-    return this.field.model.logits !== undefined
+    return this.field.model.logits !== undefined && !this.field.options.substitute
   }
 
   /** Indices of samples that are right when clean. */
@@ -120,7 +120,7 @@ export class AuditContext {
   /** Where the gradient from the scores to the input stops, the rules of BPDA taken into account. */
   survey(): GradientSurvey | undefined {
     const { model } = this.field
-    if (!model.logits) return undefined
+    if (!this.isOpen || !model.logits) return undefined
     const x = input('x', 'float32', [model.batch, ...model.shape])
     return surveyGradient(model.logits(x), x, model.rules)
   }

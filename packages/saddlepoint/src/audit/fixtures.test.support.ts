@@ -66,6 +66,9 @@ async function wrapped({ front = (x: Tensor) => x, back = (logits: Tensor) => lo
 /** Scores a thousand times as large: the softmax saturates, and the gradient of cross-entropy underflows. */
 export const saturated = () => wrapped({ back: (logits) => logits.mul(1000) })
 
+/** Probabilities that hide their softmax behind another operator. */
+export const probabilities = () => wrapped({ back: (logits) => softmax(logits).mul(1) })
+
 /** Sixteen levels of brightness: Round has derivative zero. */
 export const quantised = () => wrapped({ front: (x) => round(x.mul(15)).mul(1 / 15) })
 

@@ -9,7 +9,8 @@ export const transferFailure: Check = {
     const attacks = results.flatMap((r) => Object.values(r.attacks))
     const claimed = attacks.reduce((sum, a) => sum + a.claimed, 0)
     const lost = claimed - attacks.reduce((sum, a) => sum + a.verified, 0)
-    if (!claimed) return undefined
+    // A substitute claims nothing: its attempts are judged by the evaluated model alone.
+    if (!claimed || field.options.substitute) return undefined
     const saw = `${lost} of ${claimed} claimed successes did not hold on the untouched file`
     if (!lost) return pass(saw, 'what is attacked is what is measured')
     const attempt =
