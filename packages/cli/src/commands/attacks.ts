@@ -1,7 +1,7 @@
 /** `saddle attacks`: the attacks, their place on the axes, and their options. */
 import type { Command } from 'commander'
 import pc from 'picocolors'
-import { definitions, lossForms, optionsOf, presets, type AttackDefinition } from 'saddlepoint'
+import { definitions, lossForms, optionsOf, perturbations, presets, type AttackDefinition } from 'saddlepoint'
 import { columns } from '../columns.ts'
 import { UsageError } from '../errors.ts'
 import { setNames } from './plan.ts'
@@ -76,16 +76,20 @@ const place = ({ name, kind, access, optimiser, reference }: AttackDefinition) =
 
 const axes = () => ({
   norms: setNames,
+  sets: Object.values(perturbations).flatMap(({ name, reference, eps, unit }) =>
+    eps === undefined ? [] : [{ name, eps, unit, reference }],
+  ),
   losses: lossForms,
   criteria: CRITERIA,
 })
 
 function axesText(): string {
-  const { norms, losses: names, criteria } = axes()
+  const { norms, sets, losses: names, criteria } = axes()
   return columns(
     [{ title: '' }, { title: '' }],
     [
       ['norms', norms.join(', ')],
+      ['eps if not given', sets.map((s) => `${s.name} ${s.eps}${s.unit ? ` (${s.unit})` : ''}`).join('; ')],
       ['losses', names.join(', ')],
       ['criteria', criteria.join(', ')],
     ],

@@ -80,12 +80,11 @@ describe.each(runs)('%s', (name, attacks, eps) => {
   test('finds something, the same for every batch size', async () => {
     const whole = await attacked(name, attacks[0]!, eps)
     expect(whole.success.filter(Boolean).length).toBeGreaterThan(0)
-    for (const row of [0, COUNT - 1]) {
-      const alone = await attacked(name, attacks[0]!, eps, [row])
-      const there = takeRows(whole.adversarials, [row]).data as Float32Array
-      expect(alone.success[0]).toBe(whole.success[row])
-      for (const [i, v] of there.entries()) expect(alone.adversarials.data[i]).toBeCloseTo(v, 4)
-    }
+    const row = COUNT - 1
+    const alone = await attacked(name, attacks[0]!, eps, [row])
+    const there = takeRows(whole.adversarials, [row]).data as Float32Array
+    expect(alone.success[0]).toBe(whole.success[row])
+    for (const [i, v] of there.entries()) expect(alone.adversarials.data[i]).toBeCloseTo(v, 4)
   })
 
   test('the check refuses parameters that are too large, or that make something else', async () => {

@@ -42,7 +42,7 @@ export const perceptual: Perturbation = {
   name: 'perceptual',
   reference: 'Laidlaw et al. 2021',
   eps: 0.5,
-  unit: 'the distance in features',
+  unit: 'distance in features',
   parametric: true,
   measure: l2.measure,
   around(place) {

@@ -48,7 +48,7 @@ const spatial = (name: string, parameters: number): Perturbation => ({
   name,
   reference: 'Engstrom et al. 2019',
   eps: DEGREES,
-  unit: 'degrees, with 3/28 of the side to 30 of them',
+  unit: 'degrees',
   parametric: true,
   measure: linf.measure,
   around: (place) => ballOfParameters(linf, place, [parameters], (p) => transformed(place, p, name)),
