@@ -1,5 +1,5 @@
 /** Whether an attack was still on its way up when it stopped. */
-import { fail, pass, warn, type Check } from '../check.ts'
+import { fail, pass, stepsOf, warn, type Check } from '../check.ts'
 
 /** Steps at the end that are looked at, but never more than a quarter of all. */
 const LAST = 10
@@ -11,7 +11,9 @@ export const incompleteOptimisation: Check = {
   cost: 'quick',
   async run(context) {
     const { attack } = context
-    if (!context.isOpen || !context.hasAttack) return undefined
+    // Of one step "iterative beats one-step" has something to say.
+    if (!context.isOpen || !context.hasAttack || stepsOf(attack, context.field.model.shape) === 1)
+      return undefined
     const trace = await context.trace()
     if (!trace) return pass('nothing stands', 'no sample needs more steps')
     const { progress } = trace

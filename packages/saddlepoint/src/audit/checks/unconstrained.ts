@@ -1,6 +1,6 @@
 /** Whether an attack without a limit succeeds everywhere. */
 import { elements } from '@saddlepoint/autodiff'
-import { fail, pass, some, warn, type Check } from '../check.ts'
+import { fail, pass, some, stepsOf, warn, type Check } from '../check.ts'
 
 /** Radii that reach every point between the bounds, by norm, for d values of range r. */
 const REACH: Readonly<Record<string, (r: number, d: number) => number>> = {
@@ -19,6 +19,8 @@ export const unconstrained: Check = {
     const { threat, attack } = context
     const reach = threat && REACH[threat.perturbation.name]
     if (!context.isOpen || !threat || !reach || !context.hasAttack) return undefined
+    // One step of any length need not arrive.
+    if (stepsOf(attack, model.shape) === 1) return undefined
     const [low, high] = model.bounds
     const eps = reach(high - low, elements(model.shape))
     const indices = context.few(context.right)
