@@ -1,5 +1,5 @@
 /** Batches of training samples: shuffled anew in every epoch, changed a little, and the same for the same seed. */
-import { float32, int64, sizeOf, type NDArray } from '@saddlepoint/autodiff'
+import { float32, int64, rows, sizeOf, type NDArray } from '@saddlepoint/autodiff'
 import { Random } from '../random/philox.ts'
 import { shuffled } from '../random/shuffle.ts'
 
@@ -83,6 +83,11 @@ export function readSample(images: NDArray, sample: number, out: Float32Array): 
   const from = sample * out.length
   const scale = images.type === 'uint8' ? 255 : 1
   for (let i = 0; i < out.length; i++) out[i] = Number(images.data[from + i]) / scale
+}
+
+/** Samples `from` to `to` (excluded) of the data, in the same memory. */
+export function part({ images, labels }: TrainingData, from: number, to: number): TrainingData {
+  return { images: rows(images, from, to), labels: rows(labels, from, to) }
 }
 
 /** Consecutive samples as a batch. */

@@ -8,10 +8,11 @@ import {
   input,
   sizeOf,
   type Engine,
+  type Tensor,
 } from '@saddlepoint/autodiff'
 import { fillUniform } from '../random/philox.ts'
 import type { Network } from './network.ts'
-import { mapRecord, type Parameters } from './parameters.ts'
+import { mapRecord, type Parameters, type TracedParameters } from './parameters.ts'
 
 export interface ExportOptions {
   /** @default 'input' */
@@ -54,7 +55,7 @@ export async function checkExport(
   const { inputName = 'input', outputName = 'logits', engine = defaultEngine() } = options
   const dims = [4, ...network.shape]
   const x = float32(dims, fillUniform(new Float32Array(sizeOf(dims)), { seed: 0, sample: 0 }))
-  const forward = compile(network.logits, {
+  const forward = compile((weights: TracedParameters, samples: Tensor) => network.logits(weights, samples), {
     engine,
     specs: [mapRecord(network.parameters, ({ shape }) => ({ shape })), { shape: [-1, ...network.shape] }],
   })

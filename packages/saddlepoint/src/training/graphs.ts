@@ -2,6 +2,7 @@
 import {
   argMax,
   equal,
+  expand,
   gradientOf,
   scalar,
   type Engine,
@@ -18,35 +19,46 @@ import { mapRecord, type Parameters, type TracedParameters } from './parameters.
 export const countRight = (logits: Tensor, labels: Tensor): Tensor =>
   equal(argMax(logits, 1), labels).cast('float32').sum()
 
+export interface GradientGraph {
+  readonly program: TracedProgram
+  /** Shape of what the method remembers of a sample, if it asked for it: `memory` in, `remember` out. */
+  readonly memory?: readonly number[]
+}
+
 /**
  * Gradients of the summed loss of a shard, with the sum of the loss and the number of samples that were right. The
  * batch's mean is taken after the shards have been added up, so that it is the same however they were shared out.
  */
-export function gradientGraph(
+export async function gradientGraph(
   engine: Engine,
   network: Network,
   method: TrainingMethod,
-): Promise<TracedProgram> {
-  return TracedProgram.build(engine, -1, `${network.name}.gradient`, (declare) => {
+): Promise<GradientGraph> {
+  let memory: readonly number[] | undefined
+  const program = await TracedProgram.build(engine, -1, `${network.name}.gradient`, (declare) => {
     const x = declare.perSample('x', network.shape)
     const labels = declare.perSample('labels', [], 'int64')
     const parameters = declareParameters(declare, network, 'parameters')
-    const { loss, logits } = method.objective({
+    const { loss, logits, remember } = method.objective({
       x,
       labels,
       parameters,
       bounds: network.bounds,
       random: declare.random,
       strength: declare.shared('strength', []),
-      logits: (samples, given = parameters) => network.logits(given, samples),
+      logits: (samples, given = parameters) => network.logits(given, samples, declare.random),
+      evaluate: (samples, given = parameters) => network.logits(given, samples),
+      memory: (shape) => declare.perSample('memory', (memory = shape)),
     })
     const sum = loss.sum()
     return {
       loss: sum,
       right: countRight(logits, labels),
+      ...(remember && { remember }),
       ...prefixed('gradients', gradientOf(sum, parameters)),
     }
   })
+  return { program, ...(memory && { memory }) }
 }
 
 export interface UpdateSettings {
@@ -113,6 +125,8 @@ export function accuracyGraph(
       random: declare.random,
       strength: scalar(1),
       logits,
+      evaluate: logits,
+      memory: (shape) => expand(scalar(0), [x.shape[0]!, ...shape]),
     })
     return {
       clean: countRight(logits(x), labels),

@@ -3,10 +3,37 @@ export * from './accuracy.ts'
 export { jitter, type Augmentation, type TrainingData } from './batches.ts'
 export * from './export.ts'
 export * from './layers.ts'
-export * from './methods/adversarial.ts'
-export * from './methods/method.ts'
-export * from './methods/standard.ts'
+export type { OverfittingProbe } from './catastrophic-overfitting.ts'
+export { adversarial } from './methods/adversarial.ts'
+export { atta } from './methods/atta.ts'
+export { awp } from './methods/awp.ts'
+export { fast } from './methods/fast.ts'
+export { fgsmTraining } from './methods/fgsm.ts'
+export { free } from './methods/free.ts'
+export { innerAttack, innerAttackOptions, type InnerAttackOptions } from './methods/inner-attack.ts'
+export { mart } from './methods/mart.ts'
+export {
+  method as trainingMethod,
+  MethodOptionError,
+  smoothedCrossEntropy,
+  type MemoryRule,
+  type MethodContext,
+  type MethodDefinition,
+  type MethodFactory,
+  type Objective,
+  type Threat,
+  type TrainingMethod,
+} from './methods/method.ts'
+export { parseMethod, trainingMethods } from './methods/registry.ts'
+export { standard } from './methods/standard.ts'
+export { trades } from './methods/trades.ts'
+export { vat } from './methods/vat.ts'
 export * from './network.ts'
+export * from './networks/lenet5.ts'
+export * from './networks/mlp.ts'
+export * from './networks/mnist-cnn.ts'
+export { networks, type NetworkDefinition } from './networks/registry.ts'
+export * from './networks/resnet.ts'
 export * from './networks/sign-cnn.ts'
 export * from './optimisers.ts'
 export {

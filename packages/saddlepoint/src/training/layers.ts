@@ -2,17 +2,23 @@
 import {
   averagePool,
   conv as convolve,
+  constant,
+  elements,
   flatten as flat,
+  float32,
   globalAveragePool as pooled,
+  greaterOrEqual,
+  instanceNormalization,
   linear as affine,
   maxPool as maxPooled,
   type Tensor,
 } from '@saddlepoint/autodiff'
+import type { RandomSource } from '../attacks/random-source.ts'
 import { fill, heNormal, type Initialiser, type ParameterSpec, type TracedParameters } from './parameters.ts'
 
-/** A traced function with named parameters. */
+/** A traced function with named parameters; given random numbers, it behaves as in training. */
 export interface Layer {
-  (parameters: TracedParameters, x: Tensor): Tensor
+  (parameters: TracedParameters, x: Tensor, random?: RandomSource): Tensor
   readonly parameters: Readonly<Record<string, ParameterSpec>>
 }
 
@@ -22,9 +28,10 @@ export type LayerLike = Layer | ((x: Tensor) => Tensor)
 /** Makes a layer of a function and what it reads. */
 export function layer(
   parameters: Readonly<Record<string, ParameterSpec>>,
-  f: (parameters: TracedParameters, x: Tensor) => Tensor,
+  f: (parameters: TracedParameters, x: Tensor, random?: RandomSource) => Tensor,
 ): Layer {
-  return Object.assign((given: TracedParameters, x: Tensor) => f(given, x), { parameters })
+  const copy = (given: TracedParameters, x: Tensor, random?: RandomSource) => f(given, x, random)
+  return Object.assign(copy, { parameters })
 }
 
 const asLayer = (l: LayerLike): Layer => ('parameters' in l ? l : layer({}, (_, x) => l(x)))
@@ -91,7 +98,14 @@ export function sequential(...layers: readonly LayerLike[]): Layer {
   const names = all.flatMap((l) => Object.keys(l.parameters))
   const twice = names.find((name, i) => names.indexOf(name) < i)
   if (twice) throw new Error(`two layers have a parameter called ${twice}`)
-  return layer(Object.assign({}, ...all.map((l) => l.parameters)), (p, x) => all.reduce((y, l) => l(p, y), x))
+  return layer(Object.assign({}, ...all.map((l) => l.parameters)), (p, x, random) =>
+    all.reduce((y, l) => l(p, y, random), x),
+  )
+}
+
+/** The sum of two branches: a block and its projected shortcut, say. */
+export function sum(a: Layer, b: Layer): Layer {
+  return layer({ ...a.parameters, ...b.parameters }, (p, x, random) => a(p, x, random).add(b(p, x, random)))
 }
 
 /**
@@ -102,8 +116,40 @@ export function residual(name: string, branch: Layer, start = 0): Layer {
   const gain = `${name}.gain`
   return layer(
     { ...branch.parameters, [gain]: { shape: [1], initialise: fill(start), decay: false } },
-    (p, x) => x.add(branch(p, x).mul(p[gain]!)),
+    (p, x, random) => x.add(branch(p, x, random).mul(p[gain]!)),
   )
+}
+
+/**
+ * Each group of channels brought to mean 0 and variance 1, then scaled and shifted by channel (Wu & He 2018); it keeps no
+ * running statistics. Parameters `name.scale` and `name.bias` [channels].
+ */
+export function groupNorm(name: string, channels: number, groups = Math.min(8, channels)): Layer {
+  if (channels % groups) throw new Error(`${name}: ${channels} channels are not ${groups} equal groups`)
+  const [s, b] = [`${name}.scale`, `${name}.bias`]
+  return layer(
+    { [s]: { shape: [channels], initialise: fill(1), decay: false }, [b]: bias(channels) },
+    (p, x) => {
+      const [n, , ...places] = x.shape as [number, ...number[]]
+      const rows = x.reshape([n, groups, elements(places) * (channels / groups)])
+      const normal = instanceNormalization(rows, ...unitNorm(groups)).reshape(x.shape)
+      const perChannel = [1, channels, ...places.map(() => 1)]
+      return normal.mul(p[s]!.reshape(perChannel)).add(p[b]!.reshape(perChannel))
+    },
+  )
+}
+
+/** Scale 1 and shift 0 for each of n channels. */
+const unitNorm = (n: number) =>
+  [1, 0].map((v) => constant(float32([n], new Float32Array(n).fill(v)))) as [Tensor, Tensor]
+
+/** In training, values set to 0 at random and the rest scaled up to keep the mean (Srivastava et al. 2014). */
+export function dropout(rate: number): Layer {
+  return layer({}, (_, x, random) => {
+    if (!random) return x
+    const kept = greaterOrEqual(random.uniform(x.shape.slice(1)), rate).cast('float32')
+    return x.mul(kept).div(1 - rate)
+  })
 }
 
 /** (x − shift) · scale with fixed numbers: inputs brought to unit spread inside the network. */

@@ -1,5 +1,6 @@
 /** A network to train: a layer, and the samples it takes. */
 import type { Tensor } from '@saddlepoint/autodiff'
+import type { RandomSource } from '../attacks/random-source.ts'
 import type { Layer } from './layers.ts'
 import { initialise, type Parameters, type ParameterSpec, type TracedParameters } from './parameters.ts'
 
@@ -11,8 +12,8 @@ export interface Network {
   /** Smallest and largest value of a sample. */
   readonly bounds: readonly [number, number]
   readonly parameters: Readonly<Record<string, ParameterSpec>>
-  /** Samples [N, …shape] → scores [N, classes]. */
-  logits(parameters: TracedParameters, x: Tensor): Tensor
+  /** Samples [N, …shape] → scores [N, classes]; with random numbers as in training, dropout and all. */
+  logits(parameters: TracedParameters, x: Tensor, random?: RandomSource): Tensor
   /** First values of the parameters for a seed. */
   initialise(seed: number): Parameters
 }
@@ -32,7 +33,7 @@ export function network(options: {
     classes,
     bounds,
     parameters: body.parameters,
-    logits: (parameters, x) => body(parameters, x),
+    logits: (parameters, x, random) => body(parameters, x, random),
     initialise: (seed) => initialise(body.parameters, seed),
   }
 }

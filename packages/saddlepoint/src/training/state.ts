@@ -1,5 +1,5 @@
 /** Everything a training run needs to go on where it stopped, in memory and as a file. */
-import { float32, sizeOf } from '@saddlepoint/autodiff'
+import { float32, sizeOf, type NDArray } from '@saddlepoint/autodiff'
 import type { Network } from './network.ts'
 import type { Optimiser } from './optimisers.ts'
 import { mapRecord, type Parameters } from './parameters.ts'
@@ -14,6 +14,8 @@ export interface TrainingState {
   readonly average: Parameters
   /** The optimiser's memory by slot. */
   readonly slots: Readonly<Record<string, Parameters>>
+  /** What the method remembers; the run that made the state goes on changing it. */
+  readonly memory?: NDArray
 }
 
 /** A checkpoint is damaged or belongs to another network or optimiser. */
@@ -91,10 +93,11 @@ export function decodeState(bytes: Uint8Array): { state: TrainingState; notes: R
     const [group = '', ...rest] = name.split('/')
     ;(groups[group] ??= {})[rest.join('/')] = float32(dims, data)
   }
-  const { parameters = {}, average = {}, ...slots } = groups
+  const { parameters = {}, average = {}, method, ...slots } = groups
   const named = Object.fromEntries(Object.entries(slots).map(([key, v]) => [key.replace(/^slot\./, ''), v]))
   const { step, done, notes } = header
-  return { state: { step, done, parameters, average, slots: named }, notes }
+  const memory = method?.['memory']
+  return { state: { step, done, parameters, average, slots: named, ...(memory && { memory }) }, notes }
 }
 
 interface Header {
@@ -132,6 +135,7 @@ function flattened(state: TrainingState): Parameters {
     parameters: state.parameters,
     average: state.average,
     ...Object.fromEntries(Object.entries(state.slots).map(([slot, v]) => [`slot.${slot}`, v])),
+    ...(state.memory && { method: { memory: state.memory } }),
   }
   return Object.fromEntries(
     Object.entries(groups).flatMap(([group, record]) =>

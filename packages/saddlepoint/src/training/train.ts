@@ -5,8 +5,10 @@
 import { defaultEngine, float32, rows, type Engine, type Feeds, type NDArray } from '@saddlepoint/autodiff'
 import type { TracedProgram } from '../attacks/program.ts'
 import { accuracyOf, type Accuracy } from './accuracy.ts'
+import { probeOverfitting, type OverfittingProbe } from './catastrophic-overfitting.ts'
 import { Batches, type Augmentation, type TrainingData } from './batches.ts'
-import { gradientGraph, prefixed, under, updateGraph } from './graphs.ts'
+import { gradientGraph, prefixed, under, updateGraph, type GradientGraph } from './graphs.ts'
+import { MethodMemory } from './memory.ts'
 import type { TrainingMethod } from './methods/method.ts'
 import type { Network } from './network.ts'
 import type { Optimiser } from './optimisers.ts'
@@ -24,7 +26,7 @@ export interface TrainOptions {
   readonly rate: number
   /** @default constant */
   readonly schedule?: Schedule
-  /** Passes over the data. */
+  /** Passes over the data; a method with replays makes that many updates on each batch of a pass. */
   readonly epochs: number
   /** Samples per update. @default 128 */
   readonly batch?: number
@@ -81,6 +83,8 @@ export interface EpochProgress {
   readonly accuracy: number
   readonly samplesPerSecond: number
   readonly validation?: Accuracy
+  /** Present where the method takes a single step inside: whether it has overfitted catastrophically. */
+  readonly overfitting?: OverfittingProbe
   readonly state: TrainingState
 }
 
@@ -104,6 +108,10 @@ export interface TrainingResult {
 export async function train(options: TrainOptions): Promise<TrainingResult> {
   const { network, method, optimiser, engine = defaultEngine() } = options
   if (options.state) checkState(options.state, network, optimiser)
+  if (options.augment && method.memory?.per === 'sample')
+    throw new RangeError(
+      `${method.name} remembers a perturbation for each sample, which an augmented copy would not fit: leave augment out`,
+    )
   const [gradient, update] = await Promise.all([
     gradientGraph(engine, network, method),
     updateGraph(engine, network, optimiser, {
@@ -114,8 +122,15 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
   try {
     return await new Run(options, engine, gradient, update).train()
   } finally {
-    await Promise.all([gradient.release(), update.release()])
+    await Promise.all([gradient.program.release(), update.release()])
   }
+}
+
+/** A part of a batch: where it begins there, and which samples it has. */
+interface Shard {
+  readonly from: number
+  readonly samples: readonly number[]
+  readonly feeds: Feeds
 }
 
 const scalar = (value: number): NDArray => float32([], [value])
@@ -125,10 +140,13 @@ class Run {
   private readonly options: TrainOptions
   private readonly engine: Engine
   private readonly gradient: TracedProgram
+  private readonly memory: MethodMemory | undefined
   private readonly update: TracedProgram
   private readonly batches: Batches
   private readonly seed: number
   private readonly size: number
+  /** Updates in an epoch. */
+  private readonly perEpoch: number
   private readonly steps: number
   private readonly schedule: Schedule
   private readonly began = performance.now()
@@ -136,18 +154,24 @@ class Run {
   /** Seconds per step, the making of sessions left out. */
   private pace: number | undefined
 
-  constructor(options: TrainOptions, engine: Engine, gradient: TracedProgram, update: TracedProgram) {
-    const { network, data, optimiser, batch = 128, seed = 0, epochs } = options
+  constructor(options: TrainOptions, engine: Engine, gradient: GradientGraph, update: TracedProgram) {
+    const { network, data, optimiser, method, batch = 128, seed = 0, epochs } = options
     this.options = options
     this.engine = engine
-    this.gradient = gradient
+    this.gradient = gradient.program
     this.update = update
     this.seed = seed
     this.size = batch
     this.batches = new Batches(data, batch, seed, options.augment)
-    this.steps = epochs * this.batches.perEpoch
+    this.perEpoch = this.batches.perEpoch * method.replays
+    this.steps = epochs * this.perEpoch
     this.schedule = options.schedule ?? constantRate()
     this.state = options.state ?? initialState(network, optimiser, seed)
+    if (method.memory && gradient.memory) {
+      const counts = { sample: data.images.dims[0]!, place: batch }
+      this.memory = new MethodMemory(method.memory, gradient.memory, counts, this.state.memory)
+      this.state = { ...this.state, memory: this.memory.values }
+    }
   }
 
   async train(): Promise<TrainingResult> {
@@ -155,17 +179,19 @@ class Run {
     let shards = this.shards(this.state.step)
     while (!this.over() && !this.interrupted()) {
       const started = performance.now()
+      if (this.state.step % this.perEpoch === 0) this.memory?.beginEpoch(this.state.step / this.perEpoch)
       const running = this.gradients(shards)
       // A failure while the next batch is made is met at the await below.
       running.catch(() => {})
       shards = this.shards(this.state.step + 1)
-      const { loss, right, gradients } = await running
+      const { loss, right, gradients, remember } = await running
       const rate = this.options.rate * this.schedule(this.state.done)
       await this.apply(gradients, loss, rate)
+      remember()
       this.measure((performance.now() - started) / 1000)
       tally.add(loss, right, this.size)
       this.report(loss, right, rate)
-      if (!this.over() && this.state.step % this.batches.perEpoch) continue
+      if (!this.over() && this.state.step % this.perEpoch) continue
       await this.endEpoch(tally)
       tally = new Tally()
     }
@@ -187,25 +213,37 @@ class Run {
   }
 
   /** A batch as feeds, made while the workers are busy with the one before it. */
-  private shards(step: number): Feeds[] {
-    const { shard = 16 } = this.options
-    const { x, labels, samples } = this.batches.at(step)
-    return Array.from({ length: Math.ceil(samples.length / shard) }, (_, i) => {
-      const [from, to] = [i * shard, (i + 1) * shard]
-      const drawn = this.gradient.drawn({ seed: this.seed, samples: samples.slice(from, to), step })
-      return { ...drawn, x: rows(x, from, to), labels: rows(labels, from, to) }
+  private shards(step: number): Shard[] {
+    const { method, shard = 16 } = this.options
+    const size = method.wholeBatch ? this.size : shard
+    const { x, labels, samples } = this.batches.at(Math.floor(step / method.replays))
+    return Array.from({ length: Math.ceil(samples.length / size) }, (_, i) => {
+      const [from, to] = [i * size, Math.min((i + 1) * size, samples.length)]
+      const own = samples.slice(from, to)
+      const drawn = this.gradient.drawn({ seed: this.seed, samples: own, step })
+      return { from, samples: own, feeds: { ...drawn, x: rows(x, from, to), labels: rows(labels, from, to) } }
     })
   }
 
-  private async gradients(shards: readonly Feeds[]): Promise<Sums> {
+  private async gradients(shards: readonly Shard[]): Promise<Sums & { remember(): void }> {
     const { strengthWarmUp = 0, network } = this.options
     const { parameters, done } = this.state
     const strength = scalar(strengthWarmUp ? Math.min(done / strengthWarmUp, 1) : 1)
     const shared = { ...prefixed('parameters', parameters), strength }
-    return summed(
-      await Promise.all(shards.map((feeds) => this.gradient.run({ ...shared, ...feeds }))),
-      network,
+    const { memory } = this
+    const results = await Promise.all(
+      shards.map(({ feeds, samples, from }) =>
+        this.gradient.run({
+          ...shared,
+          ...feeds,
+          ...(memory && { memory: memory.recall(samples, from) }),
+        }),
+      ),
     )
+    const remember = () => {
+      shards.forEach(({ samples, from }, i) => memory?.keep(samples, from, results[i]!['remember']!))
+    }
+    return { ...summed(results, network), remember }
   }
 
   private async apply(gradients: Parameters, loss: number, rate: number): Promise<void> {
@@ -233,6 +271,7 @@ class Run {
       parameters,
       average: averageDecay ? under('next.average', results, network) : parameters,
       slots: mapRecord(state.slots, (_, slot) => under(`next.slots.${slot}`, results, network)),
+      memory: state.memory,
     }
   }
 
@@ -258,7 +297,7 @@ class Run {
     const { state, size } = this
     this.options.onStep?.({
       step: state.step,
-      epoch: Math.floor((state.step - 1) / this.batches.perEpoch) + 1,
+      epoch: Math.floor((state.step - 1) / this.perEpoch) + 1,
       done: state.done,
       rate,
       loss: loss / size,
@@ -269,24 +308,19 @@ class Run {
   }
 
   private async endEpoch(tally: Tally): Promise<void> {
-    const { validation, network, shard } = this.options
+    const { validation, network, shard, method, data } = this.options
     const { state } = this
+    const judged = { network, parameters: state.average, engine: this.engine, shard }
+    const { threat, singleStep } = method
     const progress = {
-      epoch: Math.ceil(state.step / this.batches.perEpoch),
+      epoch: Math.ceil(state.step / this.perEpoch),
       done: state.done,
       loss: tally.loss / tally.count,
       accuracy: tally.right / tally.count,
       samplesPerSecond: this.pace ? this.size / this.pace : 0,
       validation:
-        validation &&
-        (await accuracyOf({
-          network,
-          parameters: state.average,
-          data: validation.data,
-          method: validation.method,
-          engine: this.engine,
-          shard,
-        })),
+        validation && (await accuracyOf({ ...judged, data: validation.data, method: validation.method })),
+      ...(singleStep && threat && { overfitting: await probeOverfitting({ ...judged, data, threat }) }),
     }
     this.history.push(progress)
     await this.options.onEpoch?.({ ...progress, state })

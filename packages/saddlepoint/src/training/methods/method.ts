@@ -1,7 +1,9 @@
 /** The method axis of training: what is minimised, given a way to score samples. */
 import { logSoftmax, type Tensor } from '@saddlepoint/autodiff'
+import { z } from 'zod'
 import type { RandomSource } from '../../attacks/random-source.ts'
 import { scoreOf } from '../../losses/loss.ts'
+import type { Perturbation } from '../../perturbations/perturbation.ts'
 import type { TracedParameters } from '../parameters.ts'
 
 export interface MethodContext {
@@ -17,7 +19,12 @@ export interface MethodContext {
    * grow over the first part of a run.
    */
   readonly strength: Tensor
+  /** Scores as in training: dropout drops. */
   logits(x: Tensor, parameters?: TracedParameters): Tensor
+  /** Scores as in use: what an inner attack climbs. */
+  evaluate(x: Tensor, parameters?: TracedParameters): Tensor
+  /** What the last step remembered, [N, …shape], zeros at first: for methods with a `memory`. */
+  memory(shape: readonly number[]): Tensor
 }
 
 export interface Objective {
@@ -25,15 +32,103 @@ export interface Objective {
   readonly loss: Tensor
   /** Scores of what was trained on, [N, K]: the training accuracy is counted on them. */
   readonly logits: Tensor
+  /** What the next step is to be given, [N, …]. */
+  readonly remember?: Tensor
+}
+
+/** What a method keeps from step to step. */
+export interface MemoryRule {
+  /** Whether it belongs to a sample of the data, or to a place in the batch, whichever sample is there next. */
+  readonly per: 'sample' | 'place'
+  /** Epochs after which all of it is set back to zeros. @default never */
+  readonly resetEpochs?: number
+}
+
+/** The largest perturbation that a method defends against. */
+export interface Threat {
+  readonly perturbation: Perturbation
+  /** Radius in the units of a sample. */
+  readonly eps: number
 }
 
 export interface TrainingMethod {
   readonly name: string
   readonly reference: string
-  /** Gradient passes for each sample and step, the one for the parameters included. */
+  readonly options: Readonly<Record<string, unknown>>
+  /** Gradient passes for each sample and update, the one for the parameters included. */
   readonly passes: number
+  /** Updates made on a batch before the next one is taken. */
+  readonly replays: number
+  /** Whether it looks at a batch as one: it is then not cut into shards. */
+  readonly wholeBatch: boolean
+  readonly memory?: MemoryRule
+  /** What it defends against, if anything. */
+  readonly threat?: Threat
+  /** Whether its inner attack takes a single step, so that it may overfit catastrophically. */
+  readonly singleStep: boolean
   objective(context: MethodContext): Objective
 }
+
+export interface MethodDefinition<Options extends z.ZodObject = z.ZodObject> {
+  readonly name: string
+  /** Paper, and equation or algorithm number. */
+  readonly reference: string
+  readonly options: Options
+  passes(options: z.output<Options>): number
+  replays?(options: z.output<Options>): number
+  memory?(options: z.output<Options>): MemoryRule
+  readonly wholeBatch?: boolean
+  singleStep?(options: z.output<Options>): boolean
+  objective(context: MethodContext, options: z.output<Options>): Objective
+}
+
+/** Makes a method with its options chosen. */
+export interface MethodFactory<Options extends z.ZodObject = z.ZodObject> {
+  (options?: z.input<Options>): TrainingMethod
+  readonly definition: MethodDefinition<Options>
+}
+
+/** An option that a method does not have, or cannot take. */
+export class MethodOptionError extends Error {
+  override name = 'MethodOptionError'
+}
+
+export function method<Options extends z.ZodObject>(
+  definition: MethodDefinition<Options>,
+): MethodFactory<Options> {
+  const { name, reference, wholeBatch = false } = definition
+  const make = (given?: z.input<Options>): TrainingMethod => {
+    const parsed = definition.options.strict().safeParse(given ?? {})
+    if (!parsed.success) {
+      const [issue] = parsed.error.issues
+      const at = issue!.path.length ? `option ${issue!.path.join('.')}: ` : ''
+      const known = Object.keys(definition.options.shape).join(', ')
+      throw new MethodOptionError(`${name}: ${at}${issue!.message}; its options are ${known}`)
+    }
+    const options = parsed.data as z.output<Options>
+    const { perturbation, eps } = options as Partial<Threat>
+    return {
+      name,
+      reference,
+      options,
+      passes: definition.passes(options),
+      replays: definition.replays?.(options) ?? 1,
+      wholeBatch,
+      singleStep: definition.singleStep?.(options) ?? false,
+      ...(definition.memory && { memory: definition.memory(options) }),
+      ...(perturbation && eps !== undefined && { threat: { perturbation, eps } }),
+      objective: (context) => definition.objective(context, options),
+    }
+  }
+  return Object.assign(make, { definition })
+}
+
+export const labelSmoothing = z
+  .number()
+  .min(0)
+  .lt(1)
+  .default(0)
+  .describe('probability that is shared out over all classes instead of the true one')
 
 /**
  * Cross-entropy against the class with probability 1 − smoothing, plus smoothing shared out evenly over all classes

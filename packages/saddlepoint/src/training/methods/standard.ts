@@ -1,19 +1,14 @@
 /** Ordinary training: cross-entropy on the samples as they are. */
-import { smoothedCrossEntropy, type TrainingMethod } from './method.ts'
+import { z } from 'zod'
+import { labelSmoothing, method, smoothedCrossEntropy } from './method.ts'
 
-export interface StandardOptions {
-  /** @default 0 */
-  readonly labelSmoothing?: number
-}
-
-export function standard({ labelSmoothing = 0 }: StandardOptions = {}): TrainingMethod {
-  return {
-    name: 'standard',
-    reference: 'empirical risk minimisation',
-    passes: 1,
-    objective({ x, labels, logits }) {
-      const scores = logits(x)
-      return { loss: smoothedCrossEntropy(scores, labels, labelSmoothing), logits: scores }
-    },
-  }
-}
+export const standard = method({
+  name: 'standard',
+  reference: 'empirical risk minimisation',
+  options: z.object({ labelSmoothing }),
+  passes: () => 1,
+  objective({ x, labels, logits }, options) {
+    const scores = logits(x)
+    return { loss: smoothedCrossEntropy(scores, labels, options.labelSmoothing), logits: scores }
+  },
+})

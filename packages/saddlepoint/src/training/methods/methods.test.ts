@@ -1,0 +1,243 @@
+import { compile, createEngine, float32, int64, type Tensor } from '@saddlepoint/autodiff'
+import { afterAll, describe, expect, test } from 'vitest'
+import { accuracyOf } from '../accuracy.ts'
+import { probeOverfitting } from '../catastrophic-overfitting.ts'
+import { network } from '../network.ts'
+import { layer, linear } from '../layers.ts'
+import { adamW, sgd } from '../optimisers.ts'
+import { fill } from '../parameters.ts'
+import { cyclic } from '../schedules.ts'
+import { decodeState, encodeState } from '../state.ts'
+import { linearNetwork, strongAndWeak } from '../toy.test.support.ts'
+import { train, type TrainOptions } from '../train.ts'
+import { adversarial } from './adversarial.ts'
+import { fgsmTraining } from './fgsm.ts'
+import { free } from './free.ts'
+import { mart } from './mart.ts'
+import { MethodOptionError, type MethodContext, type TrainingMethod } from './method.ts'
+import { parseMethod } from './registry.ts'
+import { trades } from './trades.ts'
+import { vat } from './vat.ts'
+
+const engine = createEngine({ workers: 0 })
+afterAll(() => engine.close())
+
+const toy: Omit<TrainOptions, 'method'> = {
+  network: linearNetwork,
+  data: strongAndWeak(2048, 1),
+  optimiser: adamW(),
+  rate: 0.03,
+  schedule: cyclic({ peak: 0.2 }),
+  epochs: 6,
+  batch: 64,
+  shard: 64,
+  seed: 7,
+  engine,
+}
+const attack = adversarial({ eps: 0.5, steps: 5 })
+
+/** On the weak features alone a classifier is right, and falls to the attack: what is robust has let go of them. */
+test.each([
+  'adversarial:steps=3',
+  'fgsm',
+  'fast',
+  'free:replays=4',
+  'atta',
+  'trades:steps=3',
+  'mart:steps=3',
+  'awp:steps=3',
+])('%s makes robust', async (text) => {
+  const method = parseMethod(text, { eps: 0.5 })
+  const epochs = toy.epochs / Math.min(method.replays, 2)
+  const { parameters } = await train({ ...toy, method, epochs })
+  const data = strongAndWeak(512, 2)
+  const found = await accuracyOf({
+    network: linearNetwork,
+    parameters,
+    data,
+    method: attack,
+    engine,
+    shard: 64,
+  })
+  expect(found.clean).toBeGreaterThan(0.8)
+  expect(found.attacked).toBeGreaterThan(0.75)
+})
+
+/** A linear network of two classes, logits [0, w·x]. */
+const w = [1, -2, 0.5]
+const known = network({
+  name: 'known',
+  shape: [3],
+  classes: 2,
+  bounds: [-10, 10],
+  body: linear('head', 3, 2),
+})
+const x = [0.2, 0.1, -0.4]
+const score = w.reduce((s, v, i) => s + v * x[i]!, 0)
+const softplus = (v: number) => Math.log1p(Math.exp(v))
+const sigmoid = (v: number) => 1 / (1 + Math.exp(-v))
+/** KL of the Bernoulli distributions with log-odds a and b. */
+const divergence = (a: number, b: number) => {
+  const [p, q] = [sigmoid(a), sigmoid(b)]
+  return p * Math.log(p / q) + (1 - p) * Math.log((1 - p) / (1 - q))
+}
+
+/** The objective of a method for x, of class 1. */
+async function lossOf(method: TrainingMethod): Promise<number> {
+  const run = compile(
+    (samples: Tensor, labels: Tensor, weight: Tensor, bias: Tensor, strength: Tensor, noise: Tensor) => {
+      const parameters = { 'head.weight': weight, 'head.bias': bias }
+      const logits: MethodContext['logits'] = (s, p = parameters) => known.logits(p, s)
+      return method.objective({
+        x: samples,
+        labels,
+        parameters,
+        bounds: known.bounds,
+        random: { uniform: () => noise, normal: () => noise },
+        strength,
+        logits,
+        evaluate: logits,
+        memory: () => samples.mul(0),
+      }).loss
+    },
+    {
+      engine,
+      specs: [
+        { shape: [-1, 3] },
+        { shape: [-1], type: 'int64' },
+        { shape: [2, 3] },
+        { shape: [2] },
+        { shape: [] },
+        { shape: [-1, 3] },
+      ],
+    },
+  )
+  const zero = float32([2], [0, 0])
+  const weight = float32([2, 3], [0, 0, 0, ...w])
+  const result = await run(
+    float32([1, 3], x),
+    int64([1], [1]),
+    weight,
+    zero,
+    1,
+    float32([1, 3], [0.3, 0.7, 0.2]),
+  )
+  await run.release()
+  return Number(result.data[0])
+}
+
+describe('the objective on a linear network is the closed form', () => {
+  const l1 = w.reduce((s, v) => s + Math.abs(v), 0)
+  const eps = 0.3
+  test('adversarial', async () => {
+    expect(await lossOf(adversarial({ eps, steps: 4 }))).toBeCloseTo(softplus(-(score - eps * l1)), 4)
+    expect(await lossOf(fgsmTraining({ eps }))).toBeCloseTo(softplus(-(score - eps * l1)), 4)
+  })
+  test('trades: the prediction turned as far as it goes', async () => {
+    // Up or down, whichever the start beside the sample lies towards: 0.3 − 1.4 + 0.1 is down.
+    const turned = divergence(score, score - eps * l1)
+    expect(await lossOf(trades({ eps, steps: 4, beta: 3 }))).toBeCloseTo(softplus(-score) + 3 * turned, 3)
+  })
+  test('mart', async () => {
+    const worst = score - eps * l1
+    const boosted = softplus(-worst) - Math.log(1 + 1e-4 - sigmoid(-worst))
+    const wanted = boosted + 2 * divergence(score, worst) * (1 - sigmoid(score))
+    expect(await lossOf(mart({ eps, steps: 4, lambda: 2 }))).toBeCloseTo(wanted, 3)
+  })
+  test('vat: the direction of the weights, to the length of eps', async () => {
+    const l2 = Math.hypot(...w)
+    const ends = [score - eps * l2, score + eps * l2].map((s) => softplus(-score) + divergence(score, s))
+    const found = await lossOf(vat({ eps }))
+    expect(Math.min(...ends.map((e) => Math.abs(e - found)))).toBeLessThan(1e-3)
+  })
+})
+
+test('free and atta go on from a checkpoint as if they had not stopped', async () => {
+  for (const text of ['free:replays=3', 'atta:resetEpochs=1']) {
+    const options = {
+      ...toy,
+      data: strongAndWeak(256, 1),
+      method: parseMethod(text, { eps: 0.5 }),
+      epochs: 2,
+    }
+    const whole = await train(options)
+    const stop = new AbortController()
+    const half = await train({
+      ...options,
+      signal: stop.signal,
+      onStep: ({ step }) => step === 5 && stop.abort(),
+    })
+    expect(half.state.step).toBe(5)
+    const { state } = decodeState(encodeState(half.state))
+    expect((await train({ ...options, state })).parameters).toEqual(whole.parameters)
+  }
+})
+
+test('free makes m updates on each batch', async () => {
+  const method = free({ eps: 0.1, replays: 3 })
+  const { state } = await train({ ...toy, data: strongAndWeak(256, 1), method, epochs: 2 })
+  expect(state.step).toBe((256 / 64) * 3 * 2)
+})
+
+test('what no sample remembers cannot be augmented', async () => {
+  const options = { ...toy, method: parseMethod('atta', { eps: 0.1 }), augment: () => undefined }
+  await expect(train(options)).rejects.toThrow(/atta remembers a perturbation for each sample/)
+})
+
+describe('catastrophic overfitting', () => {
+  /**
+   * Class 0 scores 0, class 1 scores a wave of the input: at the samples and one FGSM step beyond it is high, half a step
+   * from them it is low.
+   */
+  const wavy = network({
+    name: 'wavy',
+    shape: [1],
+    classes: 2,
+    bounds: [-1, 1],
+    body: layer({ gain: { shape: [1, 2], initialise: fill(1), decay: false } }, (p, v) => {
+      const distance = v.square()
+      // Falls to −0.2 at |x| = 0.5 and rises to 0.6 at 1.
+      const wave = distance.square().mul(3.2).sub(distance.mul(1.8)).add(0.1).sub(v.mul(0.05))
+      return wave.mul(p['gain']!).mul(float32([1, 2], [0, 1]))
+    }),
+  })
+  const data = {
+    images: float32([32, 1], new Float32Array(32)),
+    labels: int64([32], Array<number>(32).fill(1)),
+  }
+
+  test('is told from robustness', async () => {
+    const { perturbation } = attack.threat!
+    const threat = { perturbation, eps: 1 }
+    const probe = (eps: number) =>
+      probeOverfitting({
+        network: wavy,
+        parameters: wavy.initialise(0),
+        data,
+        threat: { ...threat, eps },
+        engine,
+      })
+    const fallen = await probe(1)
+    // Random starts beyond the trough find no way back into it.
+    expect(fallen.pgd).toBeLessThan(0.4)
+    expect(fallen).toMatchObject({ fgsm: 1, collapsed: true })
+    expect(await probe(0.1)).toEqual({ fgsm: 1, pgd: 1, collapsed: false })
+  })
+
+  test('is looked for after every epoch of a single-step method, and of no other', async () => {
+    const options = { ...toy, data: strongAndWeak(256, 1), optimiser: sgd(), epochs: 1 }
+    const one = await train({ ...options, method: parseMethod('fast', { eps: 0.5 }) })
+    expect(one.epochs[0]!.overfitting).toMatchObject({ collapsed: false })
+    const many = await train({ ...options, method: attack })
+    expect(many.epochs[0]).not.toHaveProperty('overfitting')
+  })
+})
+
+test('a method that there is not, or an option that it has not, is named', () => {
+  expect(() => parseMethod('magic')).toThrow(MethodOptionError)
+  expect(() => parseMethod('fast')).toThrow(/fast: option eps/)
+  expect(() => parseMethod('fast:eps=-1')).toThrow(/must be more than 0/)
+  expect(() => parseMethod('fast:speed=2', { eps: 0.1 })).toThrow(/speed.*its options are perturbation, eps/)
+  expect(() => parseMethod('trades:beta', { eps: 0.1 })).toThrow(/not written option=value/)
+  expect(parseMethod('pgd:eps=8/255,steps=3').options).toMatchObject({ eps: 8 / 255, steps: 3 })
+})

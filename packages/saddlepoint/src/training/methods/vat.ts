@@ -1,0 +1,53 @@
+/**
+ * Virtual adversarial training: predictions must not turn in the direction in which they turn most. Miyato, Maeda, Koyama,
+ * Ishii 2018, Algorithm 1 and eq. (8).
+ */
+import { gradientOf, stopGradient } from '@saddlepoint/autodiff'
+import { z } from 'zod'
+import { kl } from '../../losses/kl.ts'
+import { l2 } from '../../perturbations/l2.ts'
+import { like } from '../../perturbations/norms.ts'
+import type { Perturbation } from '../../perturbations/perturbation.ts'
+import { ballOf, threatOptions } from './inner-attack.ts'
+import { labelSmoothing, method, smoothedCrossEntropy } from './method.ts'
+
+export const vat = method({
+  name: 'vat',
+  reference: 'Miyato et al. 2018, Algorithm 1',
+  options: threatOptions.extend({
+    perturbation: z
+      .custom<Perturbation>()
+      .default(() => l2)
+      .describe('perturbation set'),
+    alpha: z.number().min(0).default(1).describe('weight of the virtual adversarial term (α)'),
+    iterations: z.number().int().min(1).default(1).describe('power iterations (K)'),
+    xi: z
+      .number()
+      .gt(0)
+      .default(1e-2)
+      .describe('length of the finite difference (ξ); single precision loses a shorter one'),
+    labelSmoothing,
+  }),
+  passes: ({ iterations }) => iterations + 2,
+  objective(context, { alpha, iterations, xi, ...options }) {
+    const { x, labels, random, logits, evaluate } = context
+    const ball = ballOf(context, options)
+    const clean = { logits: stopGradient(evaluate(x)) }
+    const zero = ball.zero()
+    let d = ball.steepest(random.normal(zero.shape.slice(1)), zero)
+    for (let i = 0; i < iterations; i++) {
+      const r = stopGradient(d.mul(xi))
+      d = ball.steepest(gradientOf(kl({ logits: evaluate(ball.apply(r)), labels, clean }), r), r)
+    }
+    // Not cut at the bounds of a sample, as in the paper: the term is about the function, not about pictures.
+    const r = stopGradient(d.mul(like(ball.eps, d)))
+    const scores = logits(x)
+    const turned = kl({
+      logits: logits(ball.apply(r)),
+      labels,
+      clean: { logits: stopGradient(scores) },
+    })
+    const supervised = smoothedCrossEntropy(scores, labels, options.labelSmoothing)
+    return { loss: supervised.add(turned.mul(alpha)), logits: scores }
+  },
+})
