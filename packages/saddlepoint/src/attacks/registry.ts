@@ -50,7 +50,7 @@ import { boundary } from './boundary.ts'
 import { hopskipjump } from './hopskipjump.ts'
 import { sigmaZero } from './sigma-zero.ts'
 import { square } from './square.ts'
-import { parseFraction } from '../model/conventions.ts'
+import { readOptions } from '../model/option-text.ts'
 
 type Factory = ((options?: never) => ConfiguredAttack) & { readonly definition: unknown }
 
@@ -218,10 +218,10 @@ export function parseAttack(text: string): ConfiguredAttack[] {
       throw new AttackOptionError(`"${text}": a preset cannot be a part of a chain`)
     return [startingFrom(first![0]!, second![0]!)]
   }
-  const [name = '', rest] = split(text.trim(), ':')
+  const { name, options: given } = readOptions(text, (message) => new AttackOptionError(message))
   const preset = presetOf(name)
   if (preset) {
-    if (rest) throw new AttackOptionError(`the preset ${name} takes no options`)
+    if (given.length) throw new AttackOptionError(`the preset ${name} takes no options`)
     return membersOf(preset)
   }
   const factory = attacks.get(name)
@@ -231,12 +231,7 @@ export function parseAttack(text: string): ConfiguredAttack[] {
     )
   const definition = definitions.find((d) => d.name === name)!
   const known = new Set(Object.keys(optionsOf(definition).shape))
-  const options = (rest ? rest.split(',') : []).map((pair) => {
-    const [given = '', value] = split(pair, '=')
-    const key = known.has(given) ? given : (ALIASES[given] ?? given)
-    if (value === undefined) throw new AttackOptionError(`${name}: "${pair}" is not written option=value`)
-    return [key, parseValue(value)]
-  })
+  const options = given.map(([key, value]) => [known.has(key) ? key : (ALIASES[key] ?? key), value])
   return [factory(Object.fromEntries(options))]
 }
 
@@ -257,13 +252,3 @@ export const isCascade = (texts: readonly string[]) =>
   texts.length > 0 && texts.every((text) => presetOf(text.trim())?.cascade)
 
 const presetOf = (name: string) => (Object.hasOwn(presets, name) ? presets[name] : undefined)
-
-function split(text: string, separator: string): [string, string | undefined] {
-  const at = text.indexOf(separator)
-  return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)]
-}
-
-function parseValue(text: string): unknown {
-  if (text === 'true' || text === 'false') return text === 'true'
-  return parseFraction(text) ?? text
-}
