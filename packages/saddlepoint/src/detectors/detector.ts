@@ -3,15 +3,12 @@ import type { NDArray, Tensor } from '@saddlepoint/autodiff'
 import { z } from 'zod'
 import type { Detector } from '../criteria/criterion.ts'
 import type { EvaluationData } from '../evaluate/options.ts'
-import { ClassifierError } from '../model/errors.ts'
 import type { Target } from '../model/target.ts'
+import { traced, type TracedTarget } from '../model/traced.ts'
 import { checked, overData, type Rows } from './over-data.ts'
 
 /** Samples [N, …] to one number each [N], larger the more suspect; traced. */
 export type Score = (x: Tensor) => Tensor
-
-/** A model that can be traced. */
-export type TracedTarget = Target & Required<Pick<Target, 'logits'>>
 
 /** What a detector learns from. */
 export interface FitContext {
@@ -111,15 +108,6 @@ function told(issue: z.core.$ZodIssue, schema: z.ZodObject): string {
   if (issue.code !== 'unrecognized_keys') return `${issue.path.join('.')}: ${issue.message}`
   const known = Object.keys(schema.shape)
   return `no option ${issue.keys.join(', ')}; it has ${known.length ? known.join(', ') : 'none'}`
-}
-
-/** @throws ClassifierError for a model that can only be asked */
-export function traced(model: Target): TracedTarget {
-  if (!model.logits)
-    throw new ClassifierError(
-      `${model.name} can only be asked, and a detector has to be traced with its model`,
-    )
-  return model as TracedTarget
 }
 
 /** With the largest score that is let through: what the criterion `accepted` takes. */

@@ -2,7 +2,7 @@
 import type { Tensor } from '@saddlepoint/autodiff'
 import { ClassifierError } from '../model/errors.ts'
 import { flat } from '../perturbations/norms.ts'
-import type { TracedTarget } from './detector.ts'
+import type { TracedTarget } from '../model/traced.ts'
 
 /**
  * A layer as rows [N, D]; of feature maps the mean over their places (Lee et al. 2018, section 2.2).

@@ -1,0 +1,8 @@
+/** Transforms of the input, and models behind them. */
+export { bitDepth } from './bit-depth.ts'
+export { defended, exportTarget } from './defended.ts'
+export { jpeg } from './jpeg.ts'
+export { medianFilter } from './median-filter.ts'
+export { randomResize } from './random-resize.ts'
+export { totalVariation } from './total-variation.ts'
+export { inputTransform, type InputTransform, type RoundingOptions } from './transform.ts'
