@@ -48,6 +48,7 @@ const inputErrors = new Set([
   'AttackOptionError',
   'ClassifierError',
   'LossError',
+  'MethodOptionError',
   'ModelError',
   'NoGradientError',
   'OnnxFormatError',

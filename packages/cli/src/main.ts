@@ -13,6 +13,7 @@ const commands: Record<string, () => Promise<(program: Command) => void>> = {
   inspect: async () => (await import('./commands/inspect.ts')).inspectCommand,
   grad: async () => (await import('./commands/grad.ts')).gradCommand,
   falsify: async () => (await import('./commands/falsify.ts')).falsifyCommand,
+  train: async () => (await import('./commands/train.ts')).trainCommand,
   data: async () => (await import('./commands/data.ts')).dataCommand,
 }
 

@@ -199,6 +199,7 @@ async function openData(
     })
   const data = await loadDataset(flags.data, {
     split: flags.split,
+    orWhole: flags.orWhole,
     offset: flags.offset,
     limit: flags.limit,
     shuffle: flags.shuffle ? flags.seed : undefined,

@@ -76,6 +76,8 @@ export interface DataFlags {
   limit?: number
   offset?: number
   split?: 'train' | 'test'
+  /** No flag: whether data without a split may stand for that of training. */
+  orWhole?: boolean
   shuffle?: boolean
 }
 

@@ -44,6 +44,8 @@ export interface Size {
 export interface LoadOptions {
   /** @default 'test', or everything where the data have no split */
   split?: 'train' | 'test'
+  /** Takes data without a split as they are where 'train' was asked for. @default false */
+  orWhole?: boolean
   /** Samples to leave out at the front, after shuffling and skips. @default 0 */
   offset?: number
   /** Samples to keep at most. @default all */

@@ -86,7 +86,7 @@ export async function loadDataset(spec: string, options: LoadOptions = {}): Prom
   for (const format of formats) {
     if (!(await format.detect(place))) continue
     const source = await format.read(place, options)
-    if (options.split === 'train' && source.split !== 'train')
+    if (options.split === 'train' && source.split !== 'train' && !options.orWhole)
       throw new UsageError(`${spec}: has no train split`, { hint: 'leave --split out' })
     const labelNames = options.labels === undefined ? source.labelNames : readClassIndex(options.labels).names
     return toDataset({ ...source, ...(labelNames && { labelNames }) }, options)

@@ -138,9 +138,14 @@ export class Classifier implements Target {
     return { bytes: this.model.original.bytes, input: this.model.inputs[0]!.name }
   }
 
-  /** Scores before any final activation, [N, classes], for samples [N, …shape] in `bounds`: for use while tracing. */
-  logits(x: Tensor): Tensor {
-    const { logits } = this.model.logits(preprocess(x, this.conventions, this.model.inputs[0]!.shape))
+  /**
+   * Scores before any final activation, [N, classes], for samples [N, …shape] in `bounds`: for use while tracing.
+   *
+   * @param parameters to use in place of initializers, by name
+   */
+  logits(x: Tensor, parameters?: Readonly<Record<string, Tensor>>): Tensor {
+    const fed = preprocess(x, this.conventions, this.model.inputs[0]!.shape)
+    const { logits } = this.model.logits(fed, parameters && { parameters })
     const rows = logits.reshape([logits.shape[0]!, elements(logits.shape.slice(1))])
     if (rows.shape[1] !== 1) return rows
     // One score is the log-odds of class 1, and so is one probability without its sigmoid.

@@ -8,6 +8,7 @@ import {
   input,
   sizeOf,
   type Engine,
+  type NDArray,
   type Tensor,
 } from '@saddlepoint/autodiff'
 import { fillUniform } from '../random/philox.ts'
@@ -62,14 +63,21 @@ export async function checkExport(
   const program = await engine.load(bytes)
   try {
     const [expected, results] = await Promise.all([forward(parameters, x), program.run({ [inputName]: x })])
-    const actual = results[outputName]!.data as Float32Array
-    const scores = expected.data as Float32Array
-    const scale = scores.reduce((most, v) => Math.max(most, Math.abs(v)), 1e-3)
-    const difference = actual.reduce((most, v, i) => Math.max(most, Math.abs(v - scores[i]!)), 0)
-    if (!(difference <= 1e-4 * scale))
-      throw new ExportError(`the file's scores differ from the network's by ${difference.toPrecision(3)}`)
-    return difference
+    return assertClose(results[outputName]!, expected)
   } finally {
     await Promise.all([forward.release(), program.release()])
   }
+}
+
+/** @throws ExportError if scores of a file differ from the wanted by more than 1e-4 of the largest */
+export function assertClose(found: NDArray, wanted: NDArray): number {
+  const scores = wanted.data as Float32Array
+  const scale = scores.reduce((most, v) => Math.max(most, Math.abs(v)), 1e-3)
+  const difference = (found.data as Float32Array).reduce(
+    (most, v, i) => Math.max(most, Math.abs(v - scores[i]!)),
+    0,
+  )
+  if (!(difference <= 1e-4 * scale))
+    throw new ExportError(`the file's scores differ from the network's by ${difference.toPrecision(3)}`)
+  return difference
 }

@@ -1,7 +1,8 @@
 /** Training: networks, optimisers, schedules, methods, the loop, checkpoints and export. */
 export * from './accuracy.ts'
 export { jitter, type Augmentation, type TrainingData } from './batches.ts'
-export * from './export.ts'
+export { checkExport, ExportError, exportNetwork, type ExportOptions } from './export.ts'
+export * from './model-file.ts'
 export * from './layers.ts'
 export type { OverfittingProbe } from './catastrophic-overfitting.ts'
 export { adversarial } from './methods/adversarial.ts'

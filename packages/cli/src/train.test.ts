@@ -1,0 +1,191 @@
+/** `saddle train`: what is written, what a kill leaves, and what is refused. */
+import { float32 } from '@saddlepoint/autodiff'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { linear, model, node, noise, saddle, saddleJson, workplace, writeData } from './saddle.test.kit.ts'
+
+interface Report {
+  readonly network?: string
+  readonly model?: string
+  readonly data: { samples: number; heldOut: number }
+  readonly method: { name: string; options: Record<string, unknown> }
+  readonly cleanAccuracy: number
+  readonly robustAccuracy?: number
+  readonly epochs: readonly { epoch: number; loss: number; accuracy: number; overfitting?: object }[]
+  readonly updates: number
+  readonly resumedFrom?: number
+  readonly difference: number
+  readonly output: string
+}
+
+let folder: string
+const at = (name: string) => join(folder, name)
+const flags = (...more: string[]) => ['--data', at('data'), '--batch', '8', '--workers', '1', ...more]
+const mlp = (output: string, ...more: string[]) => [
+  'train',
+  '--network',
+  'mlp',
+  '-o',
+  at(output),
+  ...flags(...more),
+]
+
+beforeAll(async () => {
+  folder = await workplace()
+  const count = 240
+  // The brightest third of the picture is its class.
+  const labels = Array.from({ length: count }, (_, i) => {
+    const rows = noise(count * 16, 3).subarray(i * 16, i * 16 + 15)
+    const sums = [0, 1, 2].map((k) => rows.subarray(5 * k, 5 * k + 5).reduce((a, b) => a + b, 0))
+    return sums.indexOf(Math.max(...sums))
+  })
+  await writeData(at('data'), [count, 1, 4, 4], labels)
+  writeFileSync(
+    at('broken.onnx'),
+    model({ ...linear, initializers: { ...linear.initializers, b: float32([3], [0, NaN, 0]) } }),
+  )
+  writeFileSync(at('weightless.onnx'), model({ nodes: [node('Flatten', 'x', 'y')] }))
+})
+
+describe('a new network', () => {
+  test('is learnt, judged and written as a plain file', async () => {
+    const report = await saddleJson<Report>(
+      mlp('new.onnx', '--method', 'fast', '--eps', '0.05', '--epochs', '15', '--rate', '0.01'),
+    )
+    expect(report).toMatchObject({
+      network: 'mlp',
+      data: { samples: 216, heldOut: 24 },
+      method: { name: 'fast', options: { perturbation: 'linf', eps: 0.05 } },
+      updates: 27 * 15,
+    })
+    expect(report.cleanAccuracy).toBeGreaterThan(0.6)
+    expect(report.robustAccuracy).toBeLessThanOrEqual(report.cleanAccuracy)
+    expect(report.epochs.map((e) => e.epoch)).toEqual(Array.from({ length: 15 }, (_, i) => i + 1))
+    expect(report.epochs[14]!.overfitting).toMatchObject({ collapsed: false })
+    expect(report.difference).toBeLessThan(1e-3)
+    expect(existsSync(at('new.onnx.checkpoint'))).toBe(false)
+    const evaluated = await saddleJson<{ cleanAccuracy: number }>([
+      'evaluate',
+      at('new.onnx'),
+      '--data',
+      at('data'),
+      '--eps',
+      '0.05',
+      '--attack',
+      'fgsm',
+      '--no-report',
+      '--out',
+      at('run'),
+    ])
+    expect(evaluated.cleanAccuracy).toBeGreaterThan(0.8)
+  })
+
+  test('killed in the middle of an epoch and resumed, has the weights of an uninterrupted run', async () => {
+    const run = (output: string, ...more: string[]) =>
+      mlp(output, '--epochs', '10', '--method', 'free:replays=2', '--eps', '0.1', '--seed', '5', ...more)
+    await saddleJson<Report>(run('whole.onnx'))
+    let killed = false
+    const { code } = await saddle(run('cut.onnx', '--checkpoint-seconds', '0'), {
+      watch: (child, stderr) => {
+        if (killed || !stderr.includes('epoch 2 of 10')) return
+        killed = true
+        setTimeout(() => child.kill('SIGKILL'), 40)
+      },
+    })
+    expect(code).toBe(null)
+    expect(existsSync(at('cut.onnx'))).toBe(false)
+    const refused = await saddle(run('cut.onnx'))
+    expect(refused.code).toBe(2)
+    expect(refused.stderr).toMatch(/checkpoint of an unfinished run \(add --resume/)
+    const other = await saddle(run('cut.onnx', '--resume', '--epochs', '11'))
+    expect(other.stderr).toMatch(/is of a run with epochs 10, and this one has 11/)
+    const resumed = await saddleJson<Report>(run('cut.onnx', '--resume'))
+    expect(resumed.resumedFrom).toBeGreaterThanOrEqual(2 * 27 * 2)
+    expect(resumed.epochs).toHaveLength(10)
+    expect(readFileSync(at('cut.onnx')).equals(readFileSync(at('whole.onnx')))).toBe(true)
+  })
+})
+
+describe('a given file', () => {
+  const given = (name: string, ...more: string[]) => [
+    'train',
+    at(name),
+    '-o',
+    at('further.onnx'),
+    ...flags(...more),
+  ]
+
+  test('is trained further, its graph as it was', async () => {
+    const report = await saddleJson<Report>(given('model.onnx', '--epochs', '20', '--rate', '0.05'))
+    expect(report.model).toBe(at('model.onnx'))
+    expect(report.epochs.at(-1)!.loss).toBeLessThan(report.epochs[0]!.loss / 1.3)
+    const layers = async (file: string) =>
+      (await saddleJson<{ layers: { op: string }[] }>(['inspect', at(file)])).layers.map((l) => l.op)
+    expect(await layers('further.onnx')).toEqual(await layers('model.onnx'))
+    expect(readFileSync(at('further.onnx')).equals(readFileSync(at('model.onnx')))).toBe(false)
+  })
+
+  test.each([
+    ['broken.onnx', /weight "b" holds NaN or infinite values/],
+    ['weightless.onnx', /has no weights that can be trained: .*no float initializers/],
+  ])('%s is refused', async (file, message) => {
+    const { code, stderr } = await saddle(given(file))
+    expect(code).toBe(2)
+    expect(stderr).toMatch(message)
+  })
+
+  test('labels that do not fit its head are named', async () => {
+    await writeData(
+      at('wide'),
+      [40, 1, 4, 4],
+      Array.from({ length: 40 }, (_, i) => i % 4),
+    )
+    const { code, stderr } = await saddle(given('model.onnx', '--data', at('wide')))
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/label 3 does not fit .*model\.onnx, which has 3 classes/)
+  })
+})
+
+test('a loss that is no number stops the run, names the cause and keeps a checkpoint', async () => {
+  const { code, stderr } = await saddle(mlp('nan.onnx', '--optimiser', 'sgd', '--rate', '1e30'))
+  expect(code).toBe(2)
+  expect(stderr).toMatch(
+    /training diverged: .* (NaN|Infinity|infinite).* learning rate .*last good checkpoint is/,
+  )
+  expect(existsSync(at('nan.onnx.checkpoint'))).toBe(true)
+  expect(existsSync(at('nan.onnx'))).toBe(false)
+})
+
+test('a class without samples is named', async () => {
+  await writeData(
+    at('holes'),
+    [40, 1, 4, 4],
+    Array.from({ length: 40 }, (_, i) => 2 * (i % 2)),
+  )
+  const { code, stderr } = await saddle(mlp('holes.onnx', '--data', at('holes')))
+  expect(code).toBe(2)
+  expect(stderr).toMatch(/class 1 has no sample to train on/)
+})
+
+test.each([
+  [['train', '-o', 'x.onnx'], /nothing to train \(give an ONNX file, or --network/],
+  [['train', '-o', 'x.onnx', '--network', 'mlp'], /no data given/],
+  [
+    ['train', '-o', 'x.onnx', '--network', 'mlp', '--method', 'magic'],
+    /no training method "magic"; there are standard/,
+  ],
+  [
+    ['train', '-o', 'x.onnx', '--network', 'mlp', '--method', 'fast'],
+    /--method fast needs a radius \(add --eps/,
+  ],
+  [
+    ['train', '-o', 'x.onnx', '--network', 'mlp', '--method', 'fast:steps=3', '--eps', '0.1'],
+    /"?steps"?.*its options are/,
+  ],
+  [['train', '-o', 'x.onnx', '--network', 'mlp', '--rate', '-1'], /--rate must be more than 0/],
+])('%j is refused', async (args, message) => {
+  const { code, stderr } = await saddle(args)
+  expect(code).toBe(2)
+  expect(stderr).toMatch(message)
+})
