@@ -82,7 +82,7 @@ const table: [string, Norm][] = [
   ['fmn', 'linf'],
   ['fmn', 'l1'],
   ['fmn', 'l0'],
-  ['sigma-zero:steps=300', 'l0'],
+  ['sigma-zero', 'l0'],
   ['pdpgd', 'l2'],
   ['pdpgd', 'linf'],
   ['pdpgd', 'l1'],
