@@ -47,6 +47,7 @@ const inputErrors = new Set([
   'UsageError',
   'AttackOptionError',
   'ClassifierError',
+  'DetectorOptionError',
   'LossError',
   'MethodOptionError',
   'ModelError',

@@ -14,6 +14,8 @@ const commands: Record<string, () => Promise<(program: Command) => void>> = {
   grad: async () => (await import('./commands/grad.ts')).gradCommand,
   falsify: async () => (await import('./commands/falsify.ts')).falsifyCommand,
   train: async () => (await import('./commands/train.ts')).trainCommand,
+  detect: async () => (await import('./commands/detect.ts')).detectCommand,
+  guard: async () => (await import('./commands/guard.ts')).guardCommand,
   data: async () => (await import('./commands/data.ts')).dataCommand,
 }
 

@@ -13,6 +13,7 @@ import { dirname, resolve } from 'node:path'
 import {
   adapted,
   classifier,
+  Classifier,
   ClassifierError,
   conventionsSchema,
   ensemble,
@@ -123,6 +124,20 @@ export async function openBoth(
       })
     throw error
   }
+}
+
+/** Further data for an opened model, read as those it was opened with. */
+export async function openMore(
+  opened: Target,
+  flags: DataFlags & CommonFlags,
+  { warn }: Talk,
+): Promise<Dataset> {
+  if (!(opened instanceof Classifier)) throw new UsageError(`${opened.name} is no model file`)
+  const data = await openData(flags, opened.conventions, opened.model, warn)
+  if (data.shape.join() === opened.shape.join()) return data
+  throw new UsageError(
+    `samples of ${data.name} are ${data.shape.join('×')}, and those of ${opened.name} ${opened.shape.join('×')}`,
+  )
 }
 
 /**

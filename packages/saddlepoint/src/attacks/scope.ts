@@ -125,6 +125,7 @@ export function scopeOf(
           labels: each(labels),
           targets: towards && each(towards),
           clean: Object.fromEntries(Object.entries(clean).map(([key, t]) => [key, each(t)])),
+          samples,
           value: samples && inside(samples),
         }),
       )

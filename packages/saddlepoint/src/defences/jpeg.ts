@@ -1,7 +1,7 @@
 /**
  * JPEG compression: colours to luma and chroma, blocks of 8 × 8 to cosines, cosines to multiples of a table, and back. ITU T.81 (1992),
  * annexes A.3 and K.1, in the colours of JFIF; tables are scaled by quality as the Independent JPEG Group does. Chroma keeps its
- * resolution (4:4:4). As a defence Guo, Rana, Cissé, van der Maaten 2018, section 4.1.
+ * resolution (4:4:4). As a defence Guo, Rana, Cissé, van der Maaten 2018.
  */
 import {
   clip,
@@ -65,7 +65,7 @@ const TO_RGB = [
 export function jpeg(quality: number, rounding: RoundingOptions = {}) {
   if (!(Number.isInteger(quality) && quality >= 1 && quality <= 100))
     throw new RangeError(`JPEG quality is a whole number from 1 to 100, not ${quality}`)
-  return inputTransform(`jpeg:${quality}`, 'ITU T.81; Guo et al. 2018, section 4.1', (x) => {
+  return inputTransform(`jpeg:${quality}`, 'ITU T.81; Guo et al. 2018', (x) => {
     const [, channels, height, width] = picture(x, 'JPEG')
     if (channels !== 1 && channels !== 3)
       throw new ClassifierError(`JPEG is for pictures of 1 or 3 channels, not of ${channels}`)

@@ -1,4 +1,4 @@
-/** Each value becomes the median of those around it. Xu, Evans, Qi 2018, section II-B. */
+/** Each value becomes the median of those around it. Xu, Evans, Qi 2018. */
 import { gather, pad, slice, stack, topK } from '@saddlepoint/autodiff'
 import { inputTransform, picture } from './transform.ts'
 
@@ -11,7 +11,7 @@ import { inputTransform, picture } from './transform.ts'
 export function medianFilter(side: number) {
   if (!(Number.isInteger(side) && side >= 2))
     throw new RangeError(`a median is taken of windows of 2 or more, not ${side}`)
-  return inputTransform(`median:${side}`, 'Xu et al. 2018, section II-B', (x) => {
+  return inputTransform(`median:${side}`, 'Xu et al. 2018', (x) => {
     const [, , height, width] = picture(x, 'the median filter')
     const before = Math.floor(side / 2)
     const after = side - 1 - before

@@ -1,4 +1,4 @@
-/** Random resizing and padding, drawn anew for every sample and run. Xie, Wang, Zhang, Ren, Yuille 2018, section 3. */
+/** Random resizing and padding, drawn anew for every sample and run. Xie, Wang, Zhang, Ren, Yuille 2018. */
 import { matMul, randomUniform, swapLast } from '@saddlepoint/autodiff'
 import { placed } from '../views/input-diversity.ts'
 import { inputTransform, picture } from './transform.ts'
@@ -9,7 +9,7 @@ export function randomResize(smallest = 0.9) {
     throw new RangeError(`the smallest share of a side lies above 0 and up to 1, not at ${smallest}`)
   return inputTransform(
     `random-resize:${smallest}`,
-    'Xie et al. 2018, section 3',
+    'Xie et al. 2018',
     (x) => {
       const [n, , height, width] = picture(x, 'random resizing')
       const [size, top, left] = [0, 1, 2].map(() => randomUniform([n]))

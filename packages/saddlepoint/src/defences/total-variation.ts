@@ -1,6 +1,6 @@
 /**
  * Total-variation denoising of each channel: the minimiser of TV(u) + ‖u − x‖² / (2 weight). Rudin, Osher, Fatemi 1992, by the dual
- * projections of Chambolle 2004, eq. (9); as a defence Guo, Rana, Cissé, van der Maaten 2018, section 4.2, without their random
+ * projections of Chambolle 2004, eq. (9); as a defence Guo, Rana, Cissé, van der Maaten 2018, without their random
  * choice of pixels.
  */
 import { pad, slice, sqrt, type Tensor } from '@saddlepoint/autodiff'
@@ -20,7 +20,7 @@ export function totalVariation(weight: number, iterations = 30) {
   if (!(weight > 0)) throw new RangeError(`the weight of total variation lies above 0, not at ${weight}`)
   if (!(Number.isInteger(iterations) && iterations >= 1))
     throw new RangeError(`total variation takes 1 iteration or more, not ${iterations}`)
-  return inputTransform(`total-variation:${weight}`, 'Guo et al. 2018, section 4.2', (x) => {
+  return inputTransform(`total-variation:${weight}`, 'Guo et al. 2018', (x) => {
     picture(x, 'total variation')
     let [down, right] = [x.mul(0), x.mul(0)]
     for (let i = 0; i < iterations; i++) {

@@ -1,6 +1,6 @@
 /**
  * How far the prediction moves when the sample is squeezed: the largest L1 distance of probabilities over the squeezers.
- * Xu, Evans, Qi 2018, eq. (1) and (2); bit depth and median of their three squeezers, without non-local means.
+ * Xu, Evans, Qi 2018; bit depth and median of their three squeezers, without non-local means.
  */
 import { abs, maximum, softmax } from '@saddlepoint/autodiff'
 import { z } from 'zod'
@@ -11,7 +11,7 @@ import { detector } from './detector.ts'
 
 export const featureSqueezing = detector({
   name: 'feature-squeezing',
-  reference: 'Xu et al. 2018, eq. (1)-(2)',
+  reference: 'Xu et al. 2018',
   options: z.object({
     bits: z
       .number()

@@ -5,7 +5,7 @@ import { flat } from '../perturbations/norms.ts'
 import type { TracedTarget } from '../model/traced.ts'
 
 /**
- * A layer as rows [N, D]; of feature maps the mean over their places (Lee et al. 2018, section 2.2).
+ * A layer as rows [N, D]; of feature maps the mean over their places (Lee et al. 2018).
  *
  * @param layer name of a value or node; the last nonlinearity if absent
  * @throws ClassifierError if there is none

@@ -1,6 +1,6 @@
 /**
  * Density of the training samples of the predicted class around a sample, in the features of the last hidden layer.
- * Feinman, Curtin, Shintre, Gardner 2017, section 4.2.
+ * Feinman, Curtin, Shintre, Gardner 2017.
  */
 import {
   argMax,
@@ -23,7 +23,7 @@ const NOWHERE = -1e30
 
 export const kernelDensity = detector({
   name: 'kernel-density',
-  reference: 'Feinman et al. 2017, section 4.2',
+  reference: 'Feinman et al. 2017',
   options: z.object({
     layer: layerOption,
     bandwidth: fraction

@@ -1,6 +1,7 @@
 /** The members of the loss axis. */
 export { crossEntropy } from './cross-entropy.ts'
 export { dlr } from './dlr.ts'
+export { evading } from './evading.ts'
 export { features } from './features.ts'
 export { kl } from './kl.ts'
 export { logitDifference } from './logit-difference.ts'

@@ -8,6 +8,8 @@ export interface LossContext {
   readonly labels: Tensor
   /** Classes wanted instead, int64 [N]; present if the attack is targeted. */
   readonly targets?: Tensor
+  /** The samples that the scores are of, [N, …]. */
+  readonly samples?: Tensor
   /** A value inside the model, [N, …], for the samples that the scores are of; by its name or that of its node. */
   value?(name: string): Tensor
   /** What the loss remembers of the clean samples. */
