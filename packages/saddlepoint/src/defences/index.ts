@@ -4,5 +4,13 @@ export { defended, exportTarget } from './defended.ts'
 export { jpeg } from './jpeg.ts'
 export { medianFilter } from './median-filter.ts'
 export { randomResize } from './random-resize.ts'
+export {
+  certifiedAccuracy,
+  certify,
+  predictSmoothed,
+  type Certificate,
+  type CertifyOptions,
+  type SmoothingOptions,
+} from './randomized-smoothing.ts'
 export { totalVariation } from './total-variation.ts'
 export { inputTransform, type InputTransform, type RoundingOptions } from './transform.ts'
