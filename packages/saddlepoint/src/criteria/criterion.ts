@@ -81,6 +81,8 @@ export interface Detector {
   readonly name: string
   /** Samples [N, …] and the classifier's scores of them [N, K] to one number each [N], larger the more suspect. */
   score(samples: Tensor, logits: Tensor): Tensor
+  /** What an attack goes down in its place, where the score itself is flat: it falls where the score does. */
+  guide?(samples: Tensor, logits: Tensor): Tensor
   /** The largest score of a sample that is let through. */
   readonly threshold: number
 }

@@ -30,7 +30,13 @@ export interface DetectorDefinition<Options extends z.ZodObject = z.ZodObject> {
   /** Paper, and equation or algorithm number. */
   readonly reference: string
   readonly options: Options
-  fit(context: FitContext, options: z.output<Options>): Promise<Score>
+  fit(context: FitContext, options: z.output<Options>): Promise<Score | Guided>
+}
+
+/** A score, and what an attack goes down in its place because the score is flat where it matters. */
+export interface Guided {
+  readonly score: Score
+  readonly guide: Score
 }
 
 /** A detector that has learned. */
@@ -38,6 +44,7 @@ export interface FittedDetector {
   readonly name: string
   readonly options: Readonly<Record<string, unknown>>
   readonly score: Score
+  readonly guide?: Score
 }
 
 /** A detector with its options chosen. */
@@ -93,11 +100,9 @@ export function detector<Options extends z.ZodObject>(
           labels,
           over: (f, from = 0, to = data.length) => overData(model, data, f, { ...control, from, to }),
         }
-        return {
-          name,
-          options: options as FittedDetector['options'],
-          score: await definition.fit(context, options),
-        }
+        const learned = await definition.fit(context, options)
+        const scores = typeof learned === 'function' ? { score: learned } : learned
+        return { name, options: options as FittedDetector['options'], ...scores }
       },
     }
   }
@@ -111,10 +116,11 @@ function told(issue: z.core.$ZodIssue, schema: z.ZodObject): string {
 }
 
 /** With the largest score that is let through: what the criterion `accepted` takes. */
-export const withThreshold = ({ name, score }: FittedDetector, threshold: number): Detector => ({
+export const withThreshold = ({ name, score, guide }: FittedDetector, threshold: number): Detector => ({
   name,
   score,
   threshold,
+  ...(guide && { guide }),
 })
 
 /** A value inside the model, as text; the output of its last nonlinearity if absent. */

@@ -2,10 +2,11 @@
  * How far the prediction moves when the sample is squeezed: the largest L1 distance of probabilities over the squeezers.
  * Xu, Evans, Qi 2018; bit depth and median of their three squeezers, without non-local means.
  */
-import { abs, maximum, softmax } from '@saddlepoint/autodiff'
+import { abs, argMax, maximum, softmax, type Tensor } from '@saddlepoint/autodiff'
 import { z } from 'zod'
 import { bitDepth } from '../defences/bit-depth.ts'
 import { medianFilter } from '../defences/median-filter.ts'
+import { crossEntropy } from '../losses/cross-entropy.ts'
 import { ClassifierError } from '../model/errors.ts'
 import { detector } from './detector.ts'
 
@@ -28,11 +29,19 @@ export const featureSqueezing = detector({
         `feature squeezing is for pictures in 0..1, not for values in ${model.bounds.join('..')}`,
       )
     const squeezers = [bitDepth(bits), medianFilter(median)]
-    return (x) => {
+    const score = (x: Tensor) => {
       const before = softmax(model.logits(x), 1)
       return squeezers
         .map((squeeze) => abs(before.sub(softmax(model.logits(squeeze(x)), 1))).sum(1))
         .reduce((a, b) => maximum(a, b))
     }
+    // Where both are certain, and not of the same class, probabilities have no slope: the surprise at the other's class has one.
+    const guide = (x: Tensor) => {
+      const labels = argMax(model.logits(x), 1)
+      return squeezers
+        .map((squeeze) => crossEntropy({ logits: model.logits(squeeze(x)), labels }))
+        .reduce((a, b) => maximum(a, b))
+    }
+    return { score, guide }
   },
 })

@@ -12,14 +12,15 @@ import { given, loss, type Loss } from './loss.ts'
  *
  * @param base what is climbed as long as the model is right
  */
-export const evading = (detector: Pick<Detector, 'name' | 'score'>, base: Loss = crossEntropy) =>
+export const evading = (detector: Pick<Detector, 'name' | 'score' | 'guide'>, base: Loss = crossEntropy) =>
   loss(
     `evading:${detector.name}`,
     'Bryniarski et al. 2021, selective PGD',
     (context) => {
       const { logits, labels, targets = labels, samples } = context
       const fooled = (context.targets ? targeted : misclassified)({ logits, labels, targets })
-      const score = detector.score(given(samples, 'evading', 'the samples that are scored'), logits)
+      const seen = given(samples, 'evading', 'the samples that are scored')
+      const score = detector.guide?.(seen, logits) ?? detector.score(seen, logits)
       return where(fooled, score.neg(), base(context))
     },
     base.remembers,
