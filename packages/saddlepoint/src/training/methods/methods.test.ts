@@ -8,9 +8,12 @@ import { adamW, sgd } from '../optimisers.ts'
 import { fill } from '../parameters.ts'
 import { cyclic } from '../schedules.ts'
 import { decodeState, encodeState } from '../state.ts'
+import { perturbations } from '../../perturbations/index.ts'
+import { mlp } from '../networks/mlp.ts'
 import { linearNetwork, strongAndWeak } from '../toy.test.support.ts'
 import { train, type TrainOptions } from '../train.ts'
 import { adversarial } from './adversarial.ts'
+import { fast } from './fast.ts'
 import { fgsmTraining } from './fgsm.ts'
 import { free } from './free.ts'
 import { mart } from './mart.ts'
@@ -82,8 +85,11 @@ const divergence = (a: number, b: number) => {
   return p * Math.log(p / q) + (1 - p) * Math.log((1 - p) / (1 - q))
 }
 
-/** The objective of a method for x, of class 1. */
-async function lossOf(method: TrainingMethod): Promise<number> {
+/** The objective of a method for a sample of class 1. */
+async function lossOf(
+  method: TrainingMethod,
+  { sample = x, noise: drawn = [0.3, 0.7, 0.2], bounds = known.bounds } = {},
+): Promise<number> {
   const run = compile(
     (samples: Tensor, labels: Tensor, weight: Tensor, bias: Tensor, strength: Tensor, noise: Tensor) => {
       const parameters = { 'head.weight': weight, 'head.bias': bias }
@@ -92,7 +98,7 @@ async function lossOf(method: TrainingMethod): Promise<number> {
         x: samples,
         labels,
         parameters,
-        bounds: known.bounds,
+        bounds,
         random: { uniform: () => noise, normal: () => noise },
         strength,
         logits,
@@ -114,14 +120,7 @@ async function lossOf(method: TrainingMethod): Promise<number> {
   )
   const zero = float32([2], [0, 0])
   const weight = float32([2, 3], [0, 0, 0, ...w])
-  const result = await run(
-    float32([1, 3], x),
-    int64([1], [1]),
-    weight,
-    zero,
-    1,
-    float32([1, 3], [0.3, 0.7, 0.2]),
-  )
+  const result = await run(float32([1, 3], sample), int64([1], [1]), weight, zero, 1, float32([1, 3], drawn))
   await run.release()
   return Number(result.data[0])
 }
@@ -132,6 +131,11 @@ describe('the objective on a linear network is the closed form', () => {
   test('adversarial', async () => {
     expect(await lossOf(adversarial({ eps, steps: 4 }))).toBeCloseTo(softplus(-(score - eps * l1)), 4)
     expect(await lossOf(fgsmTraining({ eps }))).toBeCloseTo(softplus(-(score - eps * l1)), 4)
+  })
+  test('fast: a step of 1.25 eps from a point that may lie outside of the bounds', async () => {
+    // All start at −eps; the one whose weight is negative steps up to eps / 4, the others are cut at the bound.
+    const black = { sample: [0, 0, 0], noise: [0, 0, 0], bounds: [0, 1] as const }
+    expect(await lossOf(fast({ eps }), black)).toBeCloseTo(softplus((2 * eps) / 4), 4)
   })
   test('trades: the prediction turned as far as it goes', async () => {
     // Up or down, whichever the start beside the sample lies towards: 0.3 − 1.4 + 0.1 is down.
@@ -177,6 +181,17 @@ test('free makes m updates on each batch', async () => {
   const method = free({ eps: 0.1, replays: 3 })
   const { state } = await train({ ...toy, data: strongAndWeak(256, 1), method, epochs: 2 })
   expect(state.step).toBe((256 / 64) * 3 * 2)
+})
+
+const radii = { l2: 0.1, l0: 3, rotation: 10, flow: 0.1, patch: 0.1 }
+test.each(Object.entries(radii))('the inner attack takes the set %s', async (norm, eps) => {
+  const shape = [3, 8, 8]
+  const images = Float32Array.from({ length: 4 * 192 }, (_, i) => ((i * 7919) % 101) / 100)
+  const data = { images: float32([4, ...shape], images), labels: int64([4], [0, 1, 0, 1]) }
+  const net = mlp({ shape, classes: 2, hidden: [4] })
+  const method = parseMethod('adversarial:steps=1', { perturbation: perturbations[norm]!, eps })
+  const { epochs } = await train({ ...toy, network: net, data, method, epochs: 1, batch: 4, shard: 4 })
+  expect(epochs[0]!.loss).toBeGreaterThan(0)
 })
 
 test('what no sample remembers cannot be augmented', async () => {
