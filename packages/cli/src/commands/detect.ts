@@ -71,7 +71,8 @@ export function detectCommand(program: Command): void {
       `
 An adaptive attack climbs its loss until the model is fooled and then lowers the detector's score, and only what is let through
 counts. Fooled: share of the samples the model gets right. Detected: share of those that fool it. Evaded: share of the samples
-the model gets right that fools it unseen.`,
+the model gets right that fools it unseen. A detector that stands may be one that the attack was too weak for: try more and
+smaller steps (pgd:steps=500,stepSize=0.002). Attacks that compare values of their loss, like apgd-ce, are not made for this.`,
     )
   commonFlags(dataFlags(modelFlags(detectorFlag(command)))).action(run)
 }

@@ -8,7 +8,9 @@ import { crossEntropy } from './cross-entropy.ts'
 import { given, loss, type Loss } from './loss.ts'
 
 /**
- * Either part has the whole of a step to itself, so that their scales need not be weighed against one another.
+ * Either part has the whole of a step to itself, so that their scales need not be weighed against one another. Its values on the two
+ * sides of the switch are not comparable: it is for attacks that follow a slope, like `pgd`, not for Auto-PGD, which goes back to the
+ * largest value.
  *
  * @param base what is climbed as long as the model is right
  */
