@@ -164,13 +164,13 @@ const minimumNorm: Preset = {
   attacks: [
     'fab:steps=40,competitors=1,restarts=12>fmn:steps=200',
     'pdpgd:steps=400,restarts=2',
-    'fmn:steps=470',
+    'fmn:steps=500',
   ],
   inNorm: {
     l2: [
       'fab-t:steps=40,restarts=2>ddn:steps=200',
       'fab:steps=40,competitors=1,restarts=12>ddn:steps=200',
-      'fmn:steps=350',
+      'fmn:steps=400',
     ],
     l1: ['pdpgd:steps=450,restarts=3>fmn:steps=250', 'fmn:steps=400'],
     l0: ['sigma-zero:steps=1000', 'sigma-zero:steps=1000,loss=dlr'],
