@@ -1,7 +1,6 @@
 /** A trained network as an ordinary ONNX file, whose weights carry their names. */
 import {
   compile,
-  constant,
   defaultEngine,
   emitBytes,
   float32,
@@ -13,7 +12,7 @@ import {
 } from '@saddlepoint/autodiff'
 import { fillUniform } from '../random/philox.ts'
 import type { Network } from './network.ts'
-import { mapRecord, type Parameters, type TracedParameters } from './parameters.ts'
+import { constants, mapRecord, type Parameters, type TracedParameters } from './parameters.ts'
 
 export interface ExportOptions {
   /** @default 'input' */
@@ -32,7 +31,7 @@ export function exportNetwork(
 ): Uint8Array {
   const { inputName = 'input', outputName = 'logits', metadata } = options
   const x = input(inputName, 'float32', [-1, ...network.shape])
-  const weights = mapRecord(parameters, (value, name) => constant(value, name))
+  const weights = constants(parameters)
   return emitBytes([x], { [outputName]: network.logits(weights, x) }, { name: network.name, metadata })
 }
 

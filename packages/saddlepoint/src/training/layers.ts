@@ -2,6 +2,7 @@
 import {
   averagePool,
   conv as convolve,
+  convTranspose as convolveTransposed,
   constant,
   elements,
   flatten as flat,
@@ -85,6 +86,40 @@ export function conv(name: string, inputs: number, outputs: number, options: Con
     },
     (p, x) =>
       convolve(x, p[w]!, p[b]!, {
+        strides: [stride, stride],
+        pads: [padding, padding, padding, padding],
+        group,
+      }),
+  )
+}
+
+/**
+ * Transposed 2-D convolution [N, inputs, H, W] → [N, outputs, …], which enlarges by its stride; parameters
+ * `name.weight` [inputs, outputs / group, k, k] and `name.bias`.
+ */
+export function convTranspose(
+  name: string,
+  inputs: number,
+  outputs: number,
+  options: ConvLayerOptions = {},
+): Layer {
+  const {
+    kernel = 3,
+    stride = 1,
+    padding = Math.floor(kernel / 2),
+    group = 1,
+    initialise = heNormal,
+  } = options
+  const [w, b] = [`${name}.weight`, `${name}.bias`]
+  // An output is reached by one kernel place in stride² only.
+  const fanIn = ((inputs / group) * kernel * kernel) / (stride * stride)
+  return layer(
+    {
+      [w]: { shape: [inputs, outputs / group, kernel, kernel], initialise: initialise(fanIn), decay: true },
+      [b]: bias(outputs),
+    },
+    (p, x) =>
+      convolveTransposed(x, p[w]!, p[b]!, {
         strides: [stride, stride],
         pads: [padding, padding, padding, padding],
         group,

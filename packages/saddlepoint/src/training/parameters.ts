@@ -1,5 +1,5 @@
 /** Parameters of a network: what is declared about them, and their first values. */
-import { float32, sizeOf, type NDArray, type Tensor } from '@saddlepoint/autodiff'
+import { constant, float32, sizeOf, type NDArray, type Tensor } from '@saddlepoint/autodiff'
 import { fillNormal, fillUniform } from '../random/philox.ts'
 
 /** Values by name, on the host. */
@@ -71,3 +71,7 @@ export function mapRecord<V, R>(
 ): Record<string, R> {
   return Object.fromEntries(Object.entries(record).map(([key, value], i) => [key, f(value, key, i)]))
 }
+
+/** Fixed values, under their names, in a graph. */
+export const constants = (parameters: Parameters): TracedParameters =>
+  mapRecord(parameters, (value, name) => constant(value, name))
