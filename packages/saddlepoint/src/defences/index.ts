@@ -1,6 +1,7 @@
 /** Transforms of the input, and models behind them. */
 export { bitDepth } from './bit-depth.ts'
 export { defended, exportTarget } from './defended.ts'
+export * from './gmvae/index.ts'
 export { jpeg } from './jpeg.ts'
 export { medianFilter } from './median-filter.ts'
 export { randomResize } from './random-resize.ts'
