@@ -111,9 +111,9 @@ describe('trained on labelled samples', () => {
     await expect(fitThresholds(vae, parameters, part, { engine })).rejects.toThrow(/class 2 has no threshold/)
   })
 
-  test('the decoder alone finds the class again', async () => {
+  test.each([0, 1])('the decoder alone finds the class again, prior %d', async (prior) => {
     const { label, reject } = await overImages(engine, held.images, (x) => ({
-      ...reclassify(vae, constants(parameters), thresholds, x),
+      ...reclassify(vae, constants(parameters), thresholds, x, { prior }),
     }))
     const figures = selective(
       { label: label.data, reject: new Uint8Array(reject.data.length) },

@@ -27,7 +27,8 @@ export interface GmVaeOptions {
   /** @default [0, 1] */
   readonly bounds?: readonly [number, number]
   /**
-   * Distance of each mean from the origin, in standard deviations of a class: two means are √2 times as far apart.
+   * Distance of each mean from the origin, in standard deviations of a class: two means are √2 times as far apart. Scores
+   * differ by its square, where cross-entropy has no slope left in single precision: attack it with the margin loss.
    *
    * @default 10
    */
