@@ -44,7 +44,8 @@ describe.concurrent('flags', () => {
     expect(result.options['attacks']).toHaveLength(5)
   })
 
-  test('an audit tells of saturated scores, and can be required to pass', async () => {
+  // Five commands, each with its start.
+  test('an audit tells of saturated scores, and can be required to pass', { timeout: 180_000 }, async () => {
     const { b } = linear.initializers
     const steep = {
       ...linear,
