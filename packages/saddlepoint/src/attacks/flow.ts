@@ -2,10 +2,9 @@
  * Spatially transformed examples: the margin against the roughness of the flow. Xiao et al. 2018, eqs. (2) to (4), with τ = 0.05;
  * by Adam inside a bound on the flow (Laidlaw et al. 2021) where the paper has L-BFGS without one.
  */
-import { z } from 'zod'
-import { smoothAscentStart, smoothAscentStep } from '../optimisers/smooth-ascent.ts'
+import { smoothAscentOptions, smoothAscentStart, smoothAscentStep } from '../optimisers/smooth-ascent.ts'
 import { flow as set, inPixels } from '../perturbations/flow.ts'
-import { attack, lossOption } from './attack.ts'
+import { attack } from './attack.ts'
 
 export const flow = attack({
   name: 'flow',
@@ -14,16 +13,7 @@ export const flow = attack({
   kind: 'fixed-eps',
   optimiser: 'Adam on loss and smoothness',
   perturbation: set,
-  options: z.object({
-    steps: z.number().int().min(1).default(100).describe('gradient steps'),
-    smoothness: z
-      .number()
-      .min(0)
-      .default(0.05)
-      .describe('weight of differences between neighbours, in pixels (tau)'),
-    learningRate: z.number().positive().default(0.001).describe("Adam's, in the units of eps"),
-    loss: lossOption('margin'),
-  }),
+  options: smoothAscentOptions('neighbours, in pixels (tau)'),
   steps: (o) => o.steps,
   start: smoothAscentStart,
   step: (scope, state, o) => smoothAscentStep(scope, state, o, inPixels),
