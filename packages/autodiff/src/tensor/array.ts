@@ -83,3 +83,16 @@ export function takeRows(array: NDArray, indices: readonly number[]): NDArray {
   )
   return { type: array.type, dims: [indices.length, ...rest], data }
 }
+
+/** Arrays [n, …] of one type, one after another: at least one. */
+export function joinRows(arrays: readonly NDArray[]): NDArray {
+  const [first] = arrays as [NDArray]
+  const data = new arrayTypes[first.type](arrays.reduce((sum, a) => sum + a.data.length, 0))
+  let at = 0
+  for (const a of arrays) {
+    data.set(a.data as never, at)
+    at += a.data.length
+  }
+  const count = arrays.reduce((sum, a) => sum + a.dims[0]!, 0)
+  return { type: first.type, dims: [count, ...first.dims.slice(1)], data }
+}

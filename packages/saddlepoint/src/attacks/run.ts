@@ -1,5 +1,5 @@
 /** The samples of one batch on their way through an attack: who still stands, what was found, what it cost. */
-import { float32, int64, rows, sizeOf, takeRows, type NDArray } from '@saddlepoint/autodiff'
+import { float32, int64, rows, sizeOf, takeRows, type NDArray, joinRows } from '@saddlepoint/autodiff'
 import { UNLIMITED, type AttackBatch, type AttackControl, type AttackOutcome } from './attack.ts'
 import type { Passes } from './tracer.ts'
 
@@ -206,18 +206,4 @@ export function joined(parts: readonly AttackOutcome[]): AttackOutcome {
     forwards: whole((p) => p.forwards),
     backwards: whole((p) => p.backwards),
   }
-}
-
-/** Arrays [n, …] one after another. */
-export function joinRows(arrays: readonly NDArray[]): NDArray {
-  const [{ type, dims, data }] = arrays as [NDArray]
-  const joined = new (data.constructor as Float32ArrayConstructor)(
-    arrays.reduce((n, a) => n + a.data.length, 0),
-  )
-  let at = 0
-  for (const a of arrays) {
-    joined.set(a.data as Float32Array, at)
-    at += a.data.length
-  }
-  return { type, dims: [arrays.reduce((n, a) => n + a.dims[0]!, 0), ...dims.slice(1)], data: joined }
 }

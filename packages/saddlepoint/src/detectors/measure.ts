@@ -1,9 +1,8 @@
 /** What a detector catches: attacks that do not know of it beside the same attacks that do. */
-import { takeRows, type NDArray } from '@saddlepoint/autodiff'
+import { takeRows, type NDArray, joinRows } from '@saddlepoint/autodiff'
 import type { ConfiguredAttack } from '../attacks/attack.ts'
 import { AttackOptionError } from '../attacks/attack.ts'
 import { prepare } from '../attacks/driver.ts'
-import { joinRows } from '../attacks/run.ts'
 import { accepted, misclassified, type Criterion } from '../criteria/criterion.ts'
 import { samples } from '../evaluate/campaign.ts'
 import { isRight, measureClean } from '../evaluate/clean.ts'

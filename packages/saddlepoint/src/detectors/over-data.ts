@@ -1,8 +1,7 @@
 /** Traced functions over whole data sets, a batch at a time. */
-import { int64, type NDArray, type Tensor } from '@saddlepoint/autodiff'
+import { int64, type NDArray, type Tensor, joinRows } from '@saddlepoint/autodiff'
 import { TracedProgram } from '../attacks/program.ts'
 import type { RandomSource } from '../attacks/random-source.ts'
-import { joinRows } from '../attacks/run.ts'
 import { chunked, concurrently } from '../evaluate/lanes.ts'
 import type { EvaluationData } from '../evaluate/options.ts'
 import { ClassifierError } from '../model/errors.ts'

@@ -1,9 +1,8 @@
 /** One attack against many samples: in chunks, several at a time, every claim verified, finished chunks kept. */
-import { takeRows, type NDArray } from '@saddlepoint/autodiff'
+import { takeRows, type NDArray, joinRows } from '@saddlepoint/autodiff'
 import { UNLIMITED, type ConfiguredAttack, type PreparedAttack } from '../attacks/attack.ts'
 import { prepare } from '../attacks/driver.ts'
 import { gradientRules } from '../gradients/index.ts'
-import { joinRows } from '../attacks/run.ts'
 import type { Criterion } from '../criteria/criterion.ts'
 import { parseLoss } from '../losses/index.ts'
 import { adapted } from '../model/adapted.ts'

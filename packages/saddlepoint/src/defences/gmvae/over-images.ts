@@ -8,8 +8,8 @@ import {
   type Engine,
   type NDArray,
   type Tensor,
+  joinRows,
 } from '@saddlepoint/autodiff'
-import { joinRows } from '../../attacks/run.ts'
 import { readSample } from '../../training/batches.ts'
 
 /**
