@@ -68,15 +68,19 @@ export interface ConvLayerOptions extends WeightOptions {
   readonly group?: number
 }
 
+function convDefaults({
+  kernel = 3,
+  stride = 1,
+  padding = Math.floor(kernel / 2),
+  group = 1,
+  initialise = heNormal,
+}: ConvLayerOptions) {
+  return { kernel, stride, group, initialise, pads: [padding, padding, padding, padding] }
+}
+
 /** 2-D convolution [N, inputs, H, W] → [N, outputs, …]; parameters `name.weight` [outputs, inputs / group, k, k] and `name.bias`. */
 export function conv(name: string, inputs: number, outputs: number, options: ConvLayerOptions = {}): Layer {
-  const {
-    kernel = 3,
-    stride = 1,
-    padding = Math.floor(kernel / 2),
-    group = 1,
-    initialise = heNormal,
-  } = options
+  const { kernel, stride, group, initialise, pads } = convDefaults(options)
   const [w, b] = [`${name}.weight`, `${name}.bias`]
   const fanIn = (inputs / group) * kernel * kernel
   return layer(
@@ -87,7 +91,7 @@ export function conv(name: string, inputs: number, outputs: number, options: Con
     (p, x) =>
       convolve(x, p[w]!, p[b]!, {
         strides: [stride, stride],
-        pads: [padding, padding, padding, padding],
+        pads,
         group,
       }),
   )
@@ -103,13 +107,7 @@ export function convTranspose(
   outputs: number,
   options: ConvLayerOptions = {},
 ): Layer {
-  const {
-    kernel = 3,
-    stride = 1,
-    padding = Math.floor(kernel / 2),
-    group = 1,
-    initialise = heNormal,
-  } = options
+  const { kernel, stride, group, initialise, pads } = convDefaults(options)
   const [w, b] = [`${name}.weight`, `${name}.bias`]
   // An output is reached by one kernel place in stride² only.
   const fanIn = ((inputs / group) * kernel * kernel) / (stride * stride)
@@ -121,7 +119,7 @@ export function convTranspose(
     (p, x) =>
       convolveTransposed(x, p[w]!, p[b]!, {
         strides: [stride, stride],
-        pads: [padding, padding, padding, padding],
+        pads,
         group,
       }),
   )
