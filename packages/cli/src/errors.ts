@@ -48,6 +48,7 @@ const inputErrors = new Set([
   'AttackOptionError',
   'ClassifierError',
   'DetectorOptionError',
+  'ExplanationError',
   'LossError',
   'MethodOptionError',
   'ModelError',

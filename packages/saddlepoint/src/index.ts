@@ -124,5 +124,6 @@ export { renderSign, signBatch, signClasses, signSeeds } from './data/signs/sign
 export { Random, fillNormal, fillUniform, philox } from './random/philox.ts'
 export * from './defences/index.ts'
 export * from './detectors/index.ts'
+export * from './explain/index.ts'
 export * from './falsify/index.ts'
 export * from './training/index.ts'

@@ -59,7 +59,8 @@ export interface DrawPlace {
   readonly seed: number
   /** Index of each sample of the batch in the data set. */
   readonly samples: readonly number[]
-  readonly step: number
+  /** One for all, or one for each sample; what samples share is drawn at the first. */
+  readonly step: number | readonly number[]
 }
 
 /** The values of all draws for a batch, by input name. */
@@ -67,17 +68,18 @@ export function fillDraws(
   draws: readonly Draw[],
   { seed, samples, step }: DrawPlace,
 ): Record<string, NDArray> {
+  const stepOf = (i: number) => (typeof step === 'number' ? step : step[i]!)
   return Object.fromEntries(
     draws.map(({ name, kind, size, shape, shared }, draw) => {
       const fill = kind === 'uniform' ? fillUniform : fillNormal
       if (shared) {
         const data = new Float32Array(size)
-        fill(data, { seed, sample: 0, step, draw })
+        fill(data, { seed, sample: 0, step: stepOf(0), draw })
         return [name, { type: 'float32' as const, dims: shape, data }]
       }
       const data = new Float32Array(samples.length * size)
       samples.forEach((sample, i) =>
-        fill(data.subarray(i * size, (i + 1) * size), { seed, sample, step, draw }),
+        fill(data.subarray(i * size, (i + 1) * size), { seed, sample, step: stepOf(i), draw }),
       )
       return [name, { type: 'float32' as const, dims: [samples.length, ...shape], data }]
     }),

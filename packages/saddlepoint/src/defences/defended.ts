@@ -33,6 +33,7 @@ export function defended(model: Target, transform: InputTransform): Target {
     batch,
     rules,
     value,
+    inside,
     activations,
   } = model
   const { givesProbabilities } = model
@@ -54,6 +55,7 @@ export function defended(model: Target, transform: InputTransform): Target {
     draws: transform.random ? DRAWS : (model.draws ?? 1),
     logits: (x) => inner.logits(transform(x)),
     ...(value && { value: (x, name) => value.call(model, transform(x), name) }),
+    ...(inside && { inside: (x, layer) => inside.call(model, transform(x), layer) }),
     ...(activations && { activations: (x) => activations.call(model, transform(x)) }),
     answer,
     async predict(x) {

@@ -41,7 +41,7 @@ export function adapted(
   const resize = same ? (x: Tensor) => x : resizing(target, like)
   const fit = compile(resize, { engine: target.engine, name: 'fit' })
   const { name, access, bounds, engine, notices, batch, givesProbabilities, logits, value } = target
-  const { rules, randomness, draws } = target
+  const { inside, rules, randomness, draws } = target
   return {
     name,
     access,
@@ -59,6 +59,12 @@ export function adapted(
     conventions: like.conventions,
     ...(logits && { logits: (x: Tensor) => shifted(logits.call(target, resize(x)), shift) }),
     ...(value && { value: (x: Tensor, layer: string) => value.call(target, resize(x), layer) }),
+    ...(inside && {
+      inside(x: Tensor, layer?: string) {
+        const found = inside.call(target, resize(x), layer)
+        return { ...found, logits: shifted(found.logits, shift) }
+      },
+    }),
     predict: async (x, signal) =>
       shiftedRows(await target.predict(await fit(x), signal), shift, givesProbabilities ? 0 : ABSENT),
     decide: (scores) => decide(scores, givesProbabilities),

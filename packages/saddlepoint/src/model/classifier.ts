@@ -9,7 +9,9 @@ import {
   float32,
   input as symbol,
   load,
+  logitsOf,
   randomNodes,
+  type ApplyOptions,
   type Engine,
   type LoadOptions,
   type Logits,
@@ -145,11 +147,7 @@ export class Classifier implements Target {
    */
   logits(x: Tensor, parameters?: Readonly<Record<string, Tensor>>): Tensor {
     const fed = preprocess(x, this.conventions, this.model.inputs[0]!.shape)
-    const { logits } = this.model.logits(fed, parameters && { parameters })
-    const rows = logits.reshape([logits.shape[0]!, elements(logits.shape.slice(1))])
-    if (rows.shape[1] !== 1) return rows
-    // One score is the log-odds of class 1, and so is one probability without its sigmoid.
-    return concat([rows.mul(0), rows], 1)
+    return rowsOf(this.model.logits(fed, parameters && { parameters }).logits)
   }
 
   /**
@@ -159,27 +157,47 @@ export class Classifier implements Target {
    * @throws ClassifierError if there is none, or it is not one number or more for each sample
    */
   value(x: Tensor, name: string): Tensor {
-    const { inputs, source } = this.model
-    const { name: key, shape } = inputs[0]!
-    const node = source.graph.nodes.find((n) => n.name === name)
-    const value = node?.outputs[0] ?? name
-    if (!source.graph.nodes.some((n) => n.outputs.includes(value)))
-      throw new ClassifierError(`${this.name} has no layer "${name}"; saddle inspect --json lists them`)
-    const [found] = this.model.apply({ [key]: preprocess(x, this.conventions, shape) }, [value])
-    if (found!.type !== 'float32' || found!.shape[0] !== x.shape[0])
+    return this.perSample(this.traced(x, [this.outputOf(name)])[0]!, x, name)
+  }
+
+  inside(x: Tensor, layer?: string): { logits: Tensor; value: Tensor } {
+    const { nodes } = this.model.source.graph
+    const last = nodes.findLast((n) => n.op === 'Conv')?.outputs[0]
+    const wanted = layer === undefined ? last : this.outputOf(layer)
+    if (wanted === undefined)
       throw new ClassifierError(
-        `the layer "${name}" (${found!.type} ${formatShape(found!.shape)}) does not hold numbers for each sample`,
+        `${this.name} has no convolution: name a layer (saddle inspect lists them with their shapes)`,
       )
-    return found!
+    // Batch normalisation stays apart: a layer is then what the file says it is.
+    const [value, output] = this.traced(x, [wanted, this.model.outputs[0]!.name], { parameters: {} })
+    return { logits: rowsOf(logitsOf(output!).logits), value: this.perSample(value!, x, layer ?? wanted) }
+  }
+
+  /** The value of that name, or the first output of the node of that name. */
+  private outputOf(name: string): string {
+    const { nodes } = this.model.source.graph
+    const value = nodes.find((n) => n.name === name)?.outputs[0] ?? name
+    if (!nodes.some((n) => n.outputs.includes(value)))
+      throw new ClassifierError(`${this.name} has no layer "${name}"; saddle inspect --json lists them`)
+    return value
+  }
+
+  private traced(x: Tensor, wanted: readonly string[], options?: ApplyOptions): Tensor[] {
+    const { name, shape } = this.model.inputs[0]!
+    return this.model.apply({ [name]: preprocess(x, this.conventions, shape) }, wanted, options)
+  }
+
+  private perSample(value: Tensor, x: Tensor, name: string): Tensor {
+    if (value.type === 'float32' && value.shape[0] === x.shape[0]) return value
+    throw new ClassifierError(
+      `the layer "${name}" (${value.type} ${formatShape(value.shape)}) does not hold numbers for each sample`,
+    )
   }
 
   activations(x: Tensor): readonly Tensor[] {
-    const { inputs, source } = this.model
-    const { name, shape } = inputs[0]!
-    const wanted = source.graph.nodes.flatMap((n) => (NONLINEARITIES.has(n.op) ? n.outputs.slice(0, 1) : []))
-    return this.model
-      .apply({ [name]: preprocess(x, this.conventions, shape) }, wanted)
-      .filter((t) => t.shape[0] === x.shape[0])
+    const { nodes } = this.model.source.graph
+    const wanted = nodes.flatMap((n) => (NONLINEARITIES.has(n.op) ? n.outputs.slice(0, 1) : []))
+    return this.traced(x, wanted).filter((t) => t.shape[0] === x.shape[0])
   }
 
   /**
@@ -246,6 +264,12 @@ export class Classifier implements Target {
     await this.original.release()
     await this.model.original.release()
   }
+}
+
+/** Scores as rows [N, classes]: one score is the log-odds of class 1, and so is one probability without its sigmoid. */
+function rowsOf(logits: Tensor): Tensor {
+  const rows = logits.reshape([logits.shape[0]!, elements(logits.shape.slice(1))])
+  return rows.shape[1] === 1 ? concat([rows.mul(0), rows], 1) : rows
 }
 
 function sampleShape(input: Shape, { layout }: Conventions): number[] {

@@ -44,6 +44,12 @@ export interface Target {
   logits?(x: Tensor): Tensor
   /** A value inside the model while tracing, by its name or that of its node: [N, …shape] → [N, …]. */
   value?(x: Tensor, name: string): Tensor
+  /**
+   * Scores and a value inside the model by way of which they come, from one trace: the scores can be differentiated by it.
+   *
+   * @param layer name of the value or its node; what the last convolution puts out if absent
+   */
+  inside?(x: Tensor, layer?: string): { readonly logits: Tensor; readonly value: Tensor }
   /** What its nonlinearities put out, in the order of the model, while tracing: [N, …shape] → [N, …] each. */
   activations?(x: Tensor): readonly Tensor[]
   /** What the untouched model says: samples [n, …shape] → [n, classes]. */
