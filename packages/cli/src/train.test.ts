@@ -2,6 +2,7 @@
 import { float32 } from '@saddlepoint/autodiff'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { decodeState } from 'saddlepoint'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { linear, model, node, noise, saddle, saddleJson, workplace, writeData } from './saddle.test.kit.ts'
 
@@ -82,27 +83,42 @@ describe('a new network', () => {
   })
 
   test('killed in the middle of an epoch and resumed, has the weights of an uninterrupted run', async () => {
-    const run = (output: string, ...more: string[]) =>
-      mlp(output, '--epochs', '10', '--method', 'free:replays=2', '--eps', '0.1', '--seed', '5', ...more)
-    await saddleJson<Report>(run('whole.onnx'))
-    let killed = false
+    // 54 batches of four, each trained on twice.
+    const perEpoch = 108
+    const run = (output: string, ...more: string[]) => [
+      ...mlp(output, '--batch', '4', '--epochs', '3', '--method', 'free:replays=2', '--eps', '0.1'),
+      ...['--average-decay', '0.9', '--seed', '5', ...more],
+    ]
+    const whole = saddleJson<Report>(run('whole.onnx'))
+    const checkpoint = at('cut.onnx.checkpoint')
+    const stepOf = () => decodeState(readFileSync(checkpoint)).state.step
+    let poll: NodeJS.Timeout | undefined
     const { code } = await saddle(run('cut.onnx', '--checkpoint-seconds', '0'), {
       watch: (child, stderr) => {
-        if (killed || !stderr.includes('epoch 2 of 10')) return
-        killed = true
-        setTimeout(() => child.kill('SIGKILL'), 40)
+        if (poll || !stderr.includes('epoch 1 of 3')) return
+        poll = setInterval(() => {
+          const within = stepOf() % perEpoch
+          if (within > 10 && within < 60) child.kill('SIGKILL')
+        }, 2)
       },
     })
+    clearInterval(poll)
     expect(code).toBe(null)
     expect(existsSync(at('cut.onnx'))).toBe(false)
-    const refused = await saddle(run('cut.onnx'))
+    const killedAt = stepOf()
+    expect(killedAt % perEpoch).not.toBe(0)
+    expect(killedAt).toBeGreaterThan(perEpoch)
+    expect(killedAt).toBeLessThan(3 * perEpoch)
+    const [refused, other] = await Promise.all([
+      saddle(run('cut.onnx')),
+      saddle(run('cut.onnx', '--resume', '--epochs', '4')),
+    ])
     expect(refused.code).toBe(2)
     expect(refused.stderr).toMatch(/checkpoint of an unfinished run \(add --resume/)
-    const other = await saddle(run('cut.onnx', '--resume', '--epochs', '11'))
-    expect(other.stderr).toMatch(/is of a run with epochs 10, and this one has 11/)
-    const resumed = await saddleJson<Report>(run('cut.onnx', '--resume'))
-    expect(resumed.resumedFrom).toBeGreaterThanOrEqual(2 * 27 * 2)
-    expect(resumed.epochs).toHaveLength(10)
+    expect(other.stderr).toMatch(/is of a run with epochs 3, and this one has 4/)
+    const [resumed] = await Promise.all([saddleJson<Report>(run('cut.onnx', '--resume')), whole])
+    expect(resumed.resumedFrom).toBe(killedAt)
+    expect(resumed.epochs).toHaveLength(3)
     expect(readFileSync(at('cut.onnx')).equals(readFileSync(at('whole.onnx')))).toBe(true)
   })
 })
