@@ -87,7 +87,11 @@ describe('a new network', () => {
     const perEpoch = 108
     const run = (output: string, ...more: string[]) => [
       ...mlp(output, '--batch', '4', '--epochs', '3', '--method', 'free:replays=2', '--eps', '0.1'),
-      ...['--average-decay', '0.9', '--seed', '5', ...more],
+      '--average-decay',
+      '0.9',
+      '--seed',
+      '5',
+      ...more,
     ]
     const whole = saddleJson<Report>(run('whole.onnx'))
     const checkpoint = at('cut.onnx.checkpoint')
