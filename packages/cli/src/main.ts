@@ -16,6 +16,7 @@ const commands: Record<string, () => Promise<(program: Command) => void>> = {
   train: async () => (await import('./commands/train.ts')).trainCommand,
   detect: async () => (await import('./commands/detect.ts')).detectCommand,
   guard: async () => (await import('./commands/guard.ts')).guardCommand,
+  recipe: async () => (await import('./commands/recipe.ts')).recipeCommand,
   data: async () => (await import('./commands/data.ts')).dataCommand,
 }
 

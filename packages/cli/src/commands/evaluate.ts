@@ -27,6 +27,7 @@ import {
   dataFlags,
   modelFlags,
   number,
+  stopOnCtrlC,
   talk,
   targetFlags,
   type CommonFlags,
@@ -128,7 +129,7 @@ async function run(given: readonly string[], asked: Flags): Promise<void> {
   if (flags.failOn && flags.audit === 'off')
     throw new UsageError(`--fail-on ${flags.failOn} needs an audit`, { hint: 'leave --audit off out' })
   const { say } = talk(flags)
-  const signal = interruptible(say)
+  const signal = stopOnCtrlC(say)
   const folderPath =
     flags.out ?? join('runs', `${stamp()}-${models.map((m) => basename(m, '.onnx')).join('-vs-')}`)
   const folder = RunFolder.open(folderPath, {
@@ -287,17 +288,6 @@ function gateAudit(results: readonly EvaluationResult[], failOn: Flags['failOn']
         `${model.path}: audit: ${first.check}: ${first.saw}${others.length ? ` (and ${others.length} more)` : ''}`,
       )
   }
-}
-
-/** Aborts at the first Ctrl-C; the second one ends the process. */
-function interruptible(say: (message: string) => void): AbortSignal {
-  const controller = new AbortController()
-  process.once('SIGINT', () => {
-    say('\nstopping after the steps in progress; press Ctrl-C again to stop at once')
-    controller.abort()
-    process.once('SIGINT', () => process.exit(130))
-  })
-  return controller.signal
 }
 
 /** Everything that finished batches depend on. */

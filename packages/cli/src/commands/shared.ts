@@ -152,3 +152,14 @@ export function talk({ quiet }: CommonFlags): Talk {
 export function printJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value)}\n`)
 }
+
+/** Aborts at the first Ctrl-C, after `what` is done; the second one ends the process. */
+export function stopOnCtrlC(say: (message: string) => void, what = 'the steps in progress'): AbortSignal {
+  const controller = new AbortController()
+  process.once('SIGINT', () => {
+    say(`\nstopping after ${what}; press Ctrl-C again to stop at once`)
+    controller.abort()
+    process.once('SIGINT', () => process.exit(130))
+  })
+  return controller.signal
+}

@@ -28,7 +28,7 @@ import { progressDisplay } from '../progress.ts'
 import { absentClasses, checkHead, splitData, type SplitData } from '../train-data.ts'
 import { versions } from '../versions.ts'
 import { engineOf } from './open.ts'
-import { printJson, talk, type Talk } from './shared.ts'
+import { printJson, stopOnCtrlC, talk, type Talk } from './shared.ts'
 import { trainFlags, type TrainFlags } from './train-flags.ts'
 import { openSubject, type Subject } from './train-subject.ts'
 
@@ -231,7 +231,7 @@ async function fit(
       clipNorm: flags.clipNorm,
       strengthWarmUp: flags.strengthWarmUp,
       validation: heldOut && { data: heldOut },
-      signal: stopOnCtrlC(say),
+      signal: stopOnCtrlC(say, 'this update'),
       onStep: ({ step, state: now }) => {
         display.update({ stage: 'updates', done: step, total })
         checkpoint.step(now)
@@ -259,17 +259,6 @@ async function fit(
 
 function optimiserOf({ optimiser, weightDecay }: TrainFlags): Optimiser {
   return optimiser === 'sgd' ? sgd({ weightDecay }) : adamW({ weightDecay })
-}
-
-/** Ctrl-C ends with a checkpoint; a second one at once. */
-function stopOnCtrlC(say: (message: string) => void): AbortSignal {
-  const controller = new AbortController()
-  process.once('SIGINT', () => {
-    say('\nstopping after this update; press Ctrl-C again to stop at once')
-    controller.abort()
-    process.once('SIGINT', () => process.exit(130))
-  })
-  return controller.signal
 }
 
 /** Clean accuracy, and that under PGD in the set of the method (or of --norm and --eps). */

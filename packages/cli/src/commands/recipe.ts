@@ -1,0 +1,131 @@
+/** `saddle recipe`: experiments of the literature, each run by one command, its figures beside the published ones. */
+import { createEngine } from '@saddlepoint/autodiff'
+import type { Command } from 'commander'
+import { join } from 'node:path'
+import pc from 'picocolors'
+import { namedSets } from '../builtin.ts'
+import { columns } from '../columns.ts'
+import { writeFileAtomic } from '../data/index.ts'
+import { UsageError } from '../errors.ts'
+import { Interrupted } from '../outcome.ts'
+import { progressDisplay } from '../progress.ts'
+import { kitchen } from '../recipes/kitchen.ts'
+import type { Measurement } from '../recipes/measurement.ts'
+import type { Findings, RecipeCard } from '../recipes/recipe.ts'
+import { findRecipe, recipes } from '../recipes/registry.ts'
+import { versions } from '../versions.ts'
+import { commonFlags, count, printJson, stopOnCtrlC, talk, type CommonFlags } from './shared.ts'
+
+interface Flags extends CommonFlags {
+  fast?: boolean
+  runs?: number
+  out?: string
+  workers?: number
+  threads?: number
+}
+
+export function recipeCommand(program: Command): void {
+  const command = program
+    .command('recipe')
+    .description('run an experiment of the literature; without a name, list them')
+    .argument('[name]', 'which one')
+    .option('--fast', 'a small version that still shows the effect')
+    .option('--runs <n>', 'seeds to repeat it for, from --seed on; 3, or 1 with --fast, if absent', count)
+    .option('--out <folder>', 'where the page and its figures go; recipes/NAME if absent')
+    .option('--threads <n>', 'threads inside one session', count)
+    .option('--workers <n>', 'worker threads, each with a session', count)
+  commonFlags(command).action(async (name: string | undefined, flags: Flags) => {
+    if (name === undefined) list(flags)
+    else await run(cardOf(name), flags)
+  })
+}
+
+function cardOf(name: string): RecipeCard {
+  const card = findRecipe(name)
+  if (card) return card
+  throw new UsageError(`no recipe is called ${name}`, { hint: recipes.map((r) => r.name).join(', ') })
+}
+
+function list({ json }: Flags): void {
+  if (json) return printJson({ recipes: recipes.map((card) => ({ ...card, load: undefined })) })
+  const rows = recipes.map(({ name, covers, title, seconds }) => [
+    name,
+    covers.join(', '),
+    duration(seconds.full),
+    duration(seconds.fast),
+    title,
+  ])
+  const heads = ['name', 'row', 'takes', '--fast', 'shows'].map((title) => ({ title }))
+  process.stdout.write(`${columns(heads, rows)}\n`)
+}
+
+const duration = (seconds: number) =>
+  seconds < 90
+    ? `${seconds} s`
+    : seconds < 5400
+      ? `${Math.round(seconds / 60)} min`
+      : `${Math.round(seconds / 3600)} h`
+
+async function run(card: RecipeCard, flags: Flags): Promise<void> {
+  const { fast = false, seed, quiet } = flags
+  const seeds = Array.from({ length: flags.runs ?? (fast ? 1 : 3) }, (_, i) => seed + i)
+  const folder = flags.out ?? join('recipes', fast ? `${card.name}-fast` : card.name)
+  for (const name of card.data) requireData(name)
+  const { say } = talk(flags)
+  const signal = stopOnCtrlC(say)
+  const engine = createEngine({ workers: flags.workers, threads: flags.threads, onNotice: say })
+  const display = progressDisplay(quiet)
+  const began = performance.now()
+  let findings: Findings
+  try {
+    const cook = await card.load()
+    findings = await cook(kitchen({ fast, seeds, engine, folder, signal, display, say }))
+  } finally {
+    display.end()
+    await engine.close()
+  }
+  if (signal.aborted)
+    throw new Interrupted(`stopped before ${card.name} was done; files it wrote are in ${folder}`)
+  const result = {
+    recipe: card.name,
+    fast,
+    seeds,
+    seconds: (performance.now() - began) / 1000,
+    ...(findings.details && { details: findings.details }),
+    numbers: findings.numbers,
+    versions: versions(),
+  }
+  const figures = findings.figures.map(({ name, svg }) => ({ path: join(folder, `${name}.svg`), svg }))
+  for (const { path, svg } of figures) await writeFileAtomic(path, svg)
+  const report = { ...result, figures: figures.map((f) => f.path) }
+  await writeFileAtomic(join(folder, 'result.json'), JSON.stringify(report, null, 2))
+  if (flags.json) printJson(report)
+  else process.stdout.write(`${table(findings.numbers)}\n\n${join(folder, 'result.json')}\n`)
+}
+
+function requireData(name: string): void {
+  const set = namedSets.find((s) => s.name === name)
+  if (set && set.find() === undefined)
+    throw new UsageError(`this recipe needs the data set ${name}, which is not on this machine`, {
+      hint: set.get,
+    })
+}
+
+function table(numbers: readonly Measurement[]): string {
+  const rows = numbers.map((n) => [
+    n.what,
+    shown(n.ours, n.unit),
+    n.interval ? n.interval.map((v) => shown(v, n.unit)).join(' to ') : '',
+    n.published === undefined ? '' : shown(n.published, n.unit),
+    n.mark ?? '',
+    n.met === undefined ? '' : n.met ? pc.green('met') : pc.red('missed'),
+  ])
+  const heads = ['', 'ours', 'interval', 'published', 'mark', ''].map((title, i) => ({
+    title,
+    align: i && i < 4 ? ('right' as const) : undefined,
+  }))
+  return columns(heads, rows)
+}
+
+const shown = (value: number, unit: Measurement['unit'] = 'share') =>
+  unit === 'share' ? `${(100 * value).toFixed(2)} %` : String(Number(value.toPrecision(4)))

@@ -1,0 +1,39 @@
+/** What the command gives an experiment to work with. */
+import type { Engine } from '@saddlepoint/autodiff'
+import { join } from 'node:path'
+import { namedSets } from '../builtin.ts'
+import { loadDataset, writeFileAtomic, type Dataset, type LoadOptions } from '../data/index.ts'
+import type { ProgressDisplay } from '../progress.ts'
+import { splitData } from '../train-data.ts'
+import type { Kitchen } from './recipe.ts'
+
+export interface KitchenOptions {
+  readonly fast: boolean
+  readonly seeds: readonly number[]
+  readonly engine: Engine
+  readonly folder: string
+  readonly signal: AbortSignal
+  readonly display: ProgressDisplay
+  say(message: string): void
+}
+
+export function kitchen({ folder, display, say, ...given }: KitchenOptions): Kitchen {
+  const data = (name: string, options: LoadOptions = {}): Promise<Dataset> => loadDataset(name, options)
+  return {
+    ...given,
+    say: (message) => {
+      display.end()
+      say(message)
+    },
+    progress: (stage, done, total) => display.update({ stage, done, total }),
+    has: (name) => namedSets.some((set) => set.name === name && set.find() !== undefined),
+    data,
+    training: async (name, options) =>
+      (await splitData(await data(name, { split: 'train', ...options }), 0, 0)).train,
+    write: async (name, content) => {
+      const path = join(folder, name)
+      await writeFileAtomic(path, typeof content === 'string' ? content : [content])
+      return path
+    },
+  }
+}
