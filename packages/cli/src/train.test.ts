@@ -127,6 +127,22 @@ describe('a new network', () => {
   })
 })
 
+test('few labels are kept, for methods that learn from the other samples and for those that do not', async () => {
+  const run = (method: string) =>
+    saddleJson<Report & { data: { labelled: number } }>(
+      mlp('few.onnx', '--labelled', '12', '--method', method, '--epochs', '2'),
+    )
+  for (const method of ['standard', 'vat:eps=0.5,entropy=1']) {
+    const report = await run(method)
+    expect(report.data).toMatchObject({ samples: 216, heldOut: 24, labelled: 12 })
+    // Two labelled samples in each batch of eight.
+    expect(report.updates).toBe(2 * Math.floor((216 - 12) / 6))
+  }
+  const { code, stderr } = await saddle(mlp('few.onnx', '--labelled', '2'))
+  expect(code).toBe(2)
+  expect(stderr).toMatch(/--labelled 2: 2 labels are fewer than the 3 classes/)
+})
+
 describe('a given file', () => {
   const given = (name: string, ...more: string[]) => [
     'train',

@@ -29,6 +29,8 @@ export interface TrainFlags extends CommonFlags, ModelFlags, DataFlags {
   strengthWarmUp: number
   augment?: boolean
   heldOut: number
+  labelled?: number
+  labelledShare: number
   shard: number
   timeLimit?: number
   checkpoint?: string
@@ -73,6 +75,12 @@ export function trainFlags(program: Command): Command {
     .option('--strength-warm-up <share>', 'share of the run over which eps grows to its full size', number, 0)
     .option('--augment', 'move pictures by up to 2 pixels and change their brightness and contrast a little')
     .option('--held-out <share>', 'share of the samples that are not trained on but judged', number, 0.1)
+    .option(
+      '--labelled <n>',
+      'keep the labels of n samples to train on, as many of each class; methods such as vat learn from the others, too',
+      count,
+    )
+    .option('--labelled-share <share>', 'of each batch, that labelled samples then make up', number, 0.25)
     .option('--shard <n>', 'samples of a batch that one worker takes at a time', count, 32)
     .option('--time-limit <seconds>', 'ends the schedule within this time, if the epochs take longer', number)
     .option('--checkpoint <file>', 'where the run can go on from; OUTPUT.checkpoint if absent')

@@ -8,6 +8,7 @@ import {
   adversarial,
   DivergedError,
   jitter,
+  keepLabels,
   MethodOptionError,
   parseMethod,
   perturbations,
@@ -16,6 +17,7 @@ import {
   train,
   type Accuracy,
   type Optimiser,
+  type TrainingData,
   type TrainingMethod,
   type TrainingState,
 } from 'saddlepoint'
@@ -46,8 +48,9 @@ async function run(path: string | undefined, flags: TrainFlags): Promise<void> {
   const engine = engineOf(flags, voice)
   try {
     const subject = await openSubject(path, flags, engine, voice)
-    const parts = await splitData(subject.data, flags.heldOut, subject.labelOffset)
-    checkClasses(subject, parts, path === undefined, voice)
+    const whole = await splitData(subject.data, flags.heldOut, subject.labelOffset)
+    checkClasses(subject, whole, path === undefined, voice)
+    const parts = { ...whole, train: labelled(whole.train, flags) }
     const checkpoint = checkpointOf(subject, parts, method, flags)
     const state = startOf(checkpoint, flags, voice)
     const began = performance.now()
@@ -72,6 +75,7 @@ async function run(path: string | undefined, flags: TrainFlags): Promise<void> {
         name: subject.data.name,
         samples: parts.train.labels.data.length,
         heldOut: parts.heldOut?.labels.data.length ?? 0,
+        ...(flags.labelled !== undefined && { labelled: flags.labelled }),
       },
       seed: flags.seed,
       method: { name: method.name, reference: method.reference, options: named(method) },
@@ -109,10 +113,22 @@ function checkFlags(path: string | undefined, flags: TrainFlags): void {
     throw new UsageError(`--average-decay ${flags.averageDecay} is not at least 0 and less than 1`)
   if (!(flags.strengthWarmUp >= 0 && flags.strengthWarmUp <= 1))
     throw new UsageError(`--strength-warm-up ${flags.strengthWarmUp} is not a share from 0 to 1`)
+  if (!(flags.labelledShare > 0 && flags.labelledShare < 1))
+    throw new UsageError(`--labelled-share ${flags.labelledShare} is not between 0 and 1`)
   for (const key of ['rate', 'eps', 'clipNorm', 'timeLimit'] as const)
     if (flags[key] !== undefined && !(flags[key] > 0))
       throw new UsageError(`--${key.replaceAll(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)} must be more than 0`)
   if (flags.resume && flags.overwrite) throw new UsageError('--resume and --overwrite exclude each other')
+}
+
+/** The data with as many labels as are asked for. */
+function labelled(data: TrainingData, { labelled: count, seed }: TrainFlags): TrainingData {
+  if (count === undefined) return data
+  try {
+    return keepLabels(data, count, seed)
+  } catch (error) {
+    throw new UsageError(`--labelled ${count}: ${(error as Error).message}`, { cause: error })
+  }
 }
 
 function methodOf({ method: text, norm, eps }: TrainFlags): TrainingMethod {
@@ -169,6 +185,7 @@ function checkpointOf(
     averageDecay,
     strengthWarmUp,
     augment,
+    ...(flags.labelled !== undefined && { labelledShare: flags.labelledShare }),
   }
   return new Checkpoint(flags.checkpoint ?? `${flags.output}.checkpoint`, settings, flags.checkpointSeconds)
 }
@@ -210,7 +227,6 @@ async function fit(
   if (augment && data.images.dims.length !== 4)
     throw new UsageError('--augment is for pictures', { hint: 'leave it out' })
   const display = progressDisplay(flags.quiet, 'training')
-  const total = epochs * Math.floor(count / batch) * method.replays
   try {
     return await train({
       network,
@@ -230,10 +246,11 @@ async function fit(
       averageDecay: flags.averageDecay,
       clipNorm: flags.clipNorm,
       strengthWarmUp: flags.strengthWarmUp,
+      labelledShare: flags.labelled === undefined ? undefined : flags.labelledShare,
       validation: heldOut && { data: heldOut },
       signal: stopOnCtrlC(say, 'this update'),
-      onStep: ({ step, state: now }) => {
-        display.update({ stage: 'updates', done: step, total })
+      onStep: ({ step, steps, state: now }) => {
+        display.update({ stage: 'updates', done: step, total: steps })
         checkpoint.step(now)
       },
       onEpoch: async ({ state: now, ...epoch }) => {
@@ -245,6 +262,7 @@ async function fit(
       },
     })
   } catch (error) {
+    if (error instanceof RangeError) throw new UsageError(error.message, { cause: error })
     if (!(error instanceof DivergedError)) throw error
     // The last state before the fall may be on its way down already: one that an epoch ended with is better.
     if (!checkpoint.exists) await checkpoint.write(error.state)

@@ -1,12 +1,12 @@
 /** Batches of training samples: shuffled anew in every epoch, changed a little, and the same for the same seed. */
 import { float32, int64, rows, sizeOf, type NDArray } from '@saddlepoint/autodiff'
 import { Random } from '../random/philox.ts'
-import { shuffled } from '../random/shuffle.ts'
+import { BatchOrder, type BatchComposition } from './batch-order.ts'
 
 export interface TrainingData {
   /** [N, …]; uint8 pixels stand for their 255th part. */
   readonly images: NDArray
-  /** int64 [N]. */
+  /** int64 [N]; `UNLABELLED` for a sample whose class is not known. */
   readonly labels: NDArray
 }
 
@@ -25,56 +25,44 @@ export interface Batch {
   readonly samples: readonly number[]
 }
 
-/** Random streams of the shuffling lie above those of all samples of all epochs. */
-const SHUFFLE_STREAM = 2 ** 52
 const EPOCH_STREAM = 2 ** 32
 
 export class Batches {
-  /** Batches in an epoch; what does not fill one is left out, other samples in each epoch. */
+  /** Samples in each batch, and batches in an epoch. */
+  readonly size: number
   readonly perEpoch: number
+  private readonly order: BatchOrder
   private readonly data: TrainingData
-  private readonly size: number
   private readonly seed: number
   private readonly augment: Augmentation | undefined
   private readonly stride: number
-  private order: { epoch: number; indices: Uint32Array } | undefined
 
-  /** @throws RangeError if there are fewer samples than one batch holds */
-  constructor(data: TrainingData, size: number, seed: number, augment?: Augmentation) {
-    const count = data.images.dims[0]!
-    if (count < size) throw new RangeError(`a batch of ${size} is more than the ${count} training samples`)
+  /** @throws RangeError if there are fewer samples than one batch holds, or none of a kind that it is to hold */
+  constructor(data: TrainingData, composition: BatchComposition, augment?: Augmentation) {
     this.data = data
-    this.size = size
-    this.seed = seed
+    this.order = new BatchOrder(data, composition)
+    this.size = this.order.size
+    this.perEpoch = this.order.perEpoch
+    this.seed = composition.seed
     this.augment = augment
     this.stride = sizeOf(data.images.dims.slice(1))
-    this.perEpoch = Math.floor(count / size)
   }
 
   /** The batch of a step, counted from 0 through all epochs. */
   at(step: number): Batch {
-    const epoch = Math.floor(step / this.perEpoch)
-    const from = (step % this.perEpoch) * this.size
-    const samples = [...this.shuffled(epoch).subarray(from, from + this.size)]
+    const places = this.order.at(step)
     const shape = this.data.images.dims.slice(1)
-    const x = new Float32Array(samples.length * this.stride)
+    const x = new Float32Array(places.length * this.stride)
     const plain = new Float32Array(this.stride)
-    samples.forEach((sample, i) => {
+    places.forEach(({ sample, pass }, i) => {
       const out = x.subarray(i * this.stride, (i + 1) * this.stride)
       if (!this.augment) return readSample(this.data.images, sample, out)
       readSample(this.data.images, sample, plain)
-      this.augment(plain, out, shape, new Random(this.seed, epoch * EPOCH_STREAM + sample))
+      this.augment(plain, out, shape, new Random(this.seed, pass * EPOCH_STREAM + sample))
     })
+    const samples = places.map(({ sample }) => sample)
     const labels = samples.map((sample) => Number(this.data.labels.data[sample]))
     return { x: float32([samples.length, ...shape], x), labels: int64([samples.length], labels), samples }
-  }
-
-  private shuffled(epoch: number): Uint32Array {
-    if (this.order?.epoch === epoch) return this.order.indices
-    const random = new Random(this.seed, SHUFFLE_STREAM + epoch)
-    const indices = shuffled(this.data.images.dims[0]!, random)
-    this.order = { epoch, indices }
-    return indices
   }
 }
 

@@ -17,6 +17,7 @@ export {
   method as trainingMethod,
   MethodOptionError,
   smoothedCrossEntropy,
+  supervisedCrossEntropy,
   type MemoryRule,
   type MethodContext,
   type MethodDefinition,
@@ -50,3 +51,4 @@ export {
 export * from './schedules.ts'
 export * from './state.ts'
 export * from './train.ts'
+export { keepLabels, labelledOnly, UNLABELLED } from './unlabelled.ts'

@@ -11,12 +11,14 @@ export interface Sums {
 
 export class Tally {
   loss = 0
-  right = 0
   count = 0
-  add(loss: number, right: number, count: number): void {
+  right = 0
+  labelled = 0
+  add(loss: number, count: number, right: number, labelled: number): void {
     this.loss += loss
-    this.right += right
     this.count += count
+    this.right += right
+    this.labelled += labelled
   }
 }
 

@@ -16,6 +16,7 @@ import { mapRecord, type Parameters } from './parameters.ts'
 import { constantRate, type Schedule } from './schedules.ts'
 import { checkState, DivergedError, initialState, type TrainingState } from './state.ts'
 import { summed, Tally, type Sums } from './sums.ts'
+import { labelledOnly, UNLABELLED } from './unlabelled.ts'
 
 export interface TrainOptions {
   readonly network: Network
@@ -37,6 +38,13 @@ export interface TrainOptions {
   /** @default the shared engine of this platform */
   readonly engine?: Engine
   readonly augment?: Augmentation
+  /**
+   * Share of each batch, in (0, 1), that labelled samples make up where others are `UNLABELLED`; an epoch is then one pass
+   * over the unlabelled ones. A method that has no use for them is given the same labelled ones alone, in as many updates.
+   *
+   * @default samples come as they are, unlabelled ones to methods that learn from them only
+   */
+  readonly labelledShare?: number
   /** Decay of a moving average of the parameters, which is then what is validated and kept; 0 for none. @default 0 */
   readonly averageDecay?: number
   /** Largest norm of the gradient. @default none */
@@ -63,13 +71,15 @@ export interface TrainOptions {
 
 export interface StepProgress {
   readonly step: number
+  /** Updates in all epochs. */
+  readonly steps: number
   readonly epoch: number
   /** Share of the schedule that is done, in [0, 1]. */
   readonly done: number
   readonly rate: number
   /** Mean loss of the batch. */
   readonly loss: number
-  /** Accuracy on what was trained on: perturbed samples in adversarial training. */
+  /** Accuracy on what was trained on and has a label: perturbed samples in adversarial training. NaN if none has. */
   readonly accuracy: number
   readonly samplesPerSecond: number
   readonly state: TrainingState
@@ -130,10 +140,13 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
 interface Shard {
   readonly from: number
   readonly samples: readonly number[]
+  /** How many of them have a label. */
+  readonly labelled: number
   readonly feeds: Feeds
 }
 
 const scalar = (value: number): NDArray => float32([], [value])
+const countTrue = (flags: readonly boolean[]) => flags.filter(Boolean).length
 
 class Run {
   private state: TrainingState
@@ -144,6 +157,7 @@ class Run {
   private readonly update: TracedProgram
   private readonly batches: Batches
   private readonly seed: number
+  /** Samples per update. */
   private readonly size: number
   /** Updates in an epoch. */
   private readonly perEpoch: number
@@ -155,20 +169,23 @@ class Run {
   private pace: number | undefined
 
   constructor(options: TrainOptions, engine: Engine, gradient: GradientGraph, update: TracedProgram) {
-    const { network, data, optimiser, method, batch = 128, seed = 0, epochs } = options
+    const { network, optimiser, method, batch = 128, seed = 0, epochs, labelledShare } = options
+    const labelledAlone = !method.unlabelled
+    const data = labelledAlone && labelledShare === undefined ? labelledOnly(options.data) : options.data
     this.options = options
     this.engine = engine
     this.gradient = gradient.program
     this.update = update
     this.seed = seed
-    this.size = batch
-    this.batches = new Batches(data, batch, seed, options.augment)
+    const composition = { size: batch, seed, labelledShare, labelledOnly: labelledAlone }
+    this.batches = new Batches(data, composition, options.augment)
+    this.size = this.batches.size
     this.perEpoch = this.batches.perEpoch * method.replays
     this.steps = epochs * this.perEpoch
     this.schedule = options.schedule ?? constantRate()
     this.state = options.state ?? initialState(network, optimiser, seed)
     if (method.memory && gradient.memory) {
-      const counts = { sample: data.images.dims[0]!, place: batch }
+      const counts = { sample: data.images.dims[0]!, place: this.size }
       this.memory = new MethodMemory(method.memory, gradient.memory, counts, this.state.memory)
       this.state = { ...this.state, memory: this.memory.values }
     }
@@ -184,13 +201,13 @@ class Run {
       // A failure while the next batch is made is met at the await below.
       running.catch(() => {})
       shards = this.shards(this.state.step + 1)
-      const { loss, right, gradients, remember } = await running
+      const { loss, right, labelled, gradients, remember } = await running
       const rate = this.options.rate * this.schedule(this.state.done)
       await this.apply(gradients, loss, rate)
       remember()
       this.measure((performance.now() - started) / 1000)
-      tally.add(loss, right, this.size)
-      this.report(loss, right, rate)
+      tally.add(loss, this.size, right, labelled)
+      this.report(loss, right / labelled, rate)
       if (!this.over() && this.state.step % this.perEpoch) continue
       await this.endEpoch(tally)
       tally = new Tally()
@@ -217,15 +234,18 @@ class Run {
     const { method, shard = 16 } = this.options
     const size = method.wholeBatch ? this.size : shard
     const { x, labels, samples } = this.batches.at(Math.floor(step / method.replays))
+    const known = Array.from(labels.data, Number).map((y) => y !== UNLABELLED)
+    const labelledWeight = scalar(samples.length / Math.max(countTrue(known), 1))
     return Array.from({ length: Math.ceil(samples.length / size) }, (_, i) => {
       const [from, to] = [i * size, Math.min((i + 1) * size, samples.length)]
       const own = samples.slice(from, to)
       const drawn = this.gradient.drawn({ seed: this.seed, samples: own, step })
-      return { from, samples: own, feeds: { ...drawn, x: rows(x, from, to), labels: rows(labels, from, to) } }
+      const feeds = { ...drawn, x: rows(x, from, to), labels: rows(labels, from, to), labelledWeight }
+      return { from, samples: own, labelled: countTrue(known.slice(from, to)), feeds }
     })
   }
 
-  private async gradients(shards: readonly Shard[]): Promise<Sums & { remember(): void }> {
+  private async gradients(shards: readonly Shard[]): Promise<Sums & { labelled: number; remember(): void }> {
     const { strengthWarmUp = 0, network } = this.options
     const { parameters, done } = this.state
     const strength = scalar(strengthWarmUp ? Math.min(done / strengthWarmUp, 1) : 1)
@@ -243,7 +263,8 @@ class Run {
     const remember = () => {
       shards.forEach(({ samples, from }, i) => memory?.keep(samples, from, results[i]!['remember']!))
     }
-    return { ...summed(results, network), remember }
+    const labelled = shards.reduce((sum, s) => sum + s.labelled, 0)
+    return { ...summed(results, network), labelled, remember }
   }
 
   private async apply(gradients: Parameters, loss: number, rate: number): Promise<void> {
@@ -293,15 +314,16 @@ class Run {
     this.pace = this.pace === undefined ? seconds : 0.9 * this.pace + 0.1 * seconds
   }
 
-  private report(loss: number, right: number, rate: number): void {
-    const { state, size } = this
+  private report(loss: number, accuracy: number, rate: number): void {
+    const { state, size, steps } = this
     this.options.onStep?.({
       step: state.step,
+      steps,
       epoch: Math.floor((state.step - 1) / this.perEpoch) + 1,
       done: state.done,
       rate,
       loss: loss / size,
-      accuracy: right / size,
+      accuracy,
       samplesPerSecond: this.pace ? size / this.pace : 0,
       state,
     })
@@ -316,11 +338,14 @@ class Run {
       epoch: Math.ceil(state.step / this.perEpoch),
       done: state.done,
       loss: tally.loss / tally.count,
-      accuracy: tally.right / tally.count,
+      accuracy: tally.right / tally.labelled,
       samplesPerSecond: this.pace ? this.size / this.pace : 0,
       validation:
         validation && (await accuracyOf({ ...judged, data: validation.data, method: validation.method })),
-      ...(singleStep && threat && { overfitting: await probeOverfitting({ ...judged, data, threat }) }),
+      ...(singleStep &&
+        threat && {
+          overfitting: await probeOverfitting({ ...judged, data: labelledOnly(data), threat }),
+        }),
     }
     this.history.push(progress)
     await this.options.onEpoch?.({ ...progress, state })

@@ -1,8 +1,9 @@
 /** What a Gaussian-mixture VAE minimises: the negative evidence lower bound, given the class or over all of them. */
-import { constant, greaterOrEqual, int64, logSumExp, where } from '@saddlepoint/autodiff'
+import { logSumExp, where } from '@saddlepoint/autodiff'
 import { z } from 'zod'
 import { scoreOf } from '../../losses/loss.ts'
 import { method, type TrainingMethod } from '../../training/methods/method.ts'
+import { anyLabel, isLabelled } from '../../training/unlabelled.ts'
 import { squaredDistances, squaredError, type GmVae } from './gmvae.ts'
 
 export const elboOptions = z.object({
@@ -23,9 +24,6 @@ export const elboOptions = z.object({
     .describe('weight of the divergence from the Gaussian of a known label'),
 })
 
-/** The label of a sample whose class is not known. */
-export const UNLABELLED = -1
-
 /**
  * Negative evidence lower bound, constants left out. Encoder and decoder give means alone (Ghosh, Losalka, Black 2019, section 3):
  * with a fixed variance of Q(z|x), its divergence from the label's Gaussian is half the squared distance of the code
@@ -39,6 +37,7 @@ export function elbo(vae: GmVae, options: z.input<typeof elboOptions> = {}): Tra
     reference: 'Ghosh, Losalka, Black 2019, section 3',
     options: elboOptions,
     passes: () => 1,
+    unlabelled: true,
     objective(
       { x, labels, parameters, random, strength },
       { codeDeviation, pixelDeviation, labelledWeight },
@@ -47,12 +46,11 @@ export function elbo(vae: GmVae, options: z.input<typeof elboOptions> = {}): Tra
       const drawn = code.add(random.normal([vae.latent]).mul(codeDeviation))
       const reconstruction = squaredError(x, vae.decode(parameters, drawn)).div(2 * pixelDeviation ** 2)
       const logits = squaredDistances(vae.means, code).mul(-0.5)
-      const known = greaterOrEqual(labels.cast('float32'), 0)
-      const ofLabel = scoreOf(logits, where(known, labels, constant(int64([], [0]))))
+      const ofLabel = scoreOf(logits, anyLabel(labels))
       const densities = squaredDistances(vae.means, drawn).mul(-0.5)
       const ofAny = logSumExp(densities, 1)
       return {
-        loss: reconstruction.sub(where(known, ofLabel.mul(labelledWeight), ofAny.mul(strength))),
+        loss: reconstruction.sub(where(isLabelled(labels), ofLabel.mul(labelledWeight), ofAny.mul(strength))),
         logits,
       }
     },

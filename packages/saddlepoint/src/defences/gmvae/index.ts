@@ -1,6 +1,6 @@
 /** The Gaussian-mixture VAE: training, thresholds, decisions, reclassification and export. */
 export { decide as decideGmVae, gmVaeDetector, type GmVaeThresholds } from './decision.ts'
-export { elbo, UNLABELLED } from './elbo.ts'
+export { elbo } from './elbo.ts'
 export { checkGmVaeExport, exportGmVae, type GmVaeExportOptions } from './export.ts'
 export { gmVae, mnistGmVae, type GmVae, type GmVaeOptions, type MnistGmVaeOptions } from './gmvae.ts'
 export { type ReclassifyOptions } from './reclassify.ts'

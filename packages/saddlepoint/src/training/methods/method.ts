@@ -1,13 +1,14 @@
 /** The method axis of training: what is minimised, given a way to score samples. */
-import { logSoftmax, type Tensor } from '@saddlepoint/autodiff'
+import { logSoftmax, where, type Tensor } from '@saddlepoint/autodiff'
 import { z } from 'zod'
 import type { RandomSource } from '../../attacks/random-source.ts'
 import { scoreOf } from '../../losses/loss.ts'
 import type { Perturbation } from '../../perturbations/perturbation.ts'
 import type { TracedParameters } from '../parameters.ts'
+import { anyLabel, isLabelled } from '../unlabelled.ts'
 
 export interface MethodContext {
-  /** Samples [N, …] as they come from the data, and their classes, int64 [N]. */
+  /** Samples [N, …] as they come from the data, and their classes, int64 [N]; see `unlabelled` of a method. */
   readonly x: Tensor
   readonly labels: Tensor
   readonly parameters: TracedParameters
@@ -19,6 +20,8 @@ export interface MethodContext {
    * grow over the first part of a run.
    */
   readonly strength: Tensor
+  /** Samples in the batch for each that has a label, a scalar: makes a mean over the batch one over the labelled ones. */
+  readonly labelledWeight: Tensor
   /** Scores as in training: dropout drops. */
   logits(x: Tensor, parameters?: TracedParameters): Tensor
   /** Scores as in use: what an inner attack climbs. */
@@ -61,6 +64,8 @@ export interface TrainingMethod {
   readonly replays: number
   /** Whether it looks at a batch as one: it is then not cut into shards. */
   readonly wholeBatch: boolean
+  /** Whether it learns from samples labelled `UNLABELLED`, too; others are not given any. */
+  readonly unlabelled: boolean
   readonly memory?: MemoryRule
   /** What it defends against, if anything. */
   readonly threat?: Threat
@@ -78,6 +83,7 @@ export interface MethodDefinition<Options extends z.ZodObject = z.ZodObject> {
   replays?(options: z.output<Options>): number
   memory?(options: z.output<Options>): MemoryRule
   readonly wholeBatch?: boolean
+  readonly unlabelled?: boolean
   singleStep?(options: z.output<Options>): boolean
   objective(context: MethodContext, options: z.output<Options>): Objective
 }
@@ -96,7 +102,7 @@ export class MethodOptionError extends Error {
 export function method<Options extends z.ZodObject>(
   definition: MethodDefinition<Options>,
 ): MethodFactory<Options> {
-  const { name, reference, wholeBatch = false } = definition
+  const { name, reference, wholeBatch = false, unlabelled = false } = definition
   const make = (given?: z.input<Options>): TrainingMethod => {
     const parsed = definition.options.strict().safeParse(given ?? {})
     if (!parsed.success) {
@@ -114,6 +120,7 @@ export function method<Options extends z.ZodObject>(
       passes: definition.passes(options),
       replays: definition.replays?.(options) ?? 1,
       wholeBatch,
+      unlabelled,
       singleStep: definition.singleStep?.(options) ?? false,
       ...(definition.memory && { memory: definition.memory(options) }),
       ...(perturbation && eps !== undefined && { threat: { perturbation, eps } }),
@@ -139,4 +146,15 @@ export function smoothedCrossEntropy(logits: Tensor, labels: Tensor, smoothing =
   const own = scoreOf(logProbabilities, labels).neg()
   if (!smoothing) return own
   return own.mul(1 - smoothing).sub(logProbabilities.mean(1).mul(smoothing))
+}
+
+/** The same of the labelled samples, [N], so weighted that its mean over a batch is that over them; 0 of the others. */
+export function supervisedCrossEntropy(
+  { labels, labelledWeight }: Pick<MethodContext, 'labels' | 'labelledWeight'>,
+  logits: Tensor,
+  smoothing = 0,
+): Tensor {
+  return smoothedCrossEntropy(logits, anyLabel(labels), smoothing).mul(
+    where(isLabelled(labels), labelledWeight, 0),
+  )
 }

@@ -1,4 +1,4 @@
-import { compile, createEngine, float32, int64, type Tensor } from '@saddlepoint/autodiff'
+import { compile, createEngine, float32, int64, scalar, type Tensor } from '@saddlepoint/autodiff'
 import { afterAll, describe, expect, test } from 'vitest'
 import { accuracyOf } from '../accuracy.ts'
 import { probeOverfitting } from '../catastrophic-overfitting.ts'
@@ -12,6 +12,7 @@ import { perturbations } from '../../perturbations/index.ts'
 import { mlp } from '../networks/mlp.ts'
 import { linearNetwork, strongAndWeak } from '../toy.test.support.ts'
 import { train, type TrainOptions } from '../train.ts'
+import { UNLABELLED } from '../unlabelled.ts'
 import { adversarial } from './adversarial.ts'
 import { fast } from './fast.ts'
 import { fgsmTraining } from './fgsm.ts'
@@ -88,11 +89,11 @@ const divergence = (a: number, b: number) => {
 /** The objective of a method for a sample of class 1. */
 async function lossOf(
   method: TrainingMethod,
-  { sample = x, noise: drawn = [0.3, 0.7, 0.2], bounds = known.bounds } = {},
+  { sample = x, label = 1, weight = 1, noise: drawn = [0.3, 0.7, 0.2], bounds = known.bounds } = {},
 ): Promise<number> {
   const run = compile(
-    (samples: Tensor, labels: Tensor, weight: Tensor, bias: Tensor, strength: Tensor, noise: Tensor) => {
-      const parameters = { 'head.weight': weight, 'head.bias': bias }
+    (samples: Tensor, labels: Tensor, matrix: Tensor, bias: Tensor, strength: Tensor, noise: Tensor) => {
+      const parameters = { 'head.weight': matrix, 'head.bias': bias }
       const logits: MethodContext['logits'] = (s, p = parameters) => known.logits(p, s)
       return method.objective({
         x: samples,
@@ -101,6 +102,7 @@ async function lossOf(
         bounds,
         random: { uniform: () => noise, normal: () => noise },
         strength,
+        labelledWeight: scalar(weight),
         logits,
         evaluate: logits,
         memory: () => samples.mul(0),
@@ -119,8 +121,15 @@ async function lossOf(
     },
   )
   const zero = float32([2], [0, 0])
-  const weight = float32([2, 3], [0, 0, 0, ...w])
-  const result = await run(float32([1, 3], sample), int64([1], [1]), weight, zero, 1, float32([1, 3], drawn))
+  const matrix = float32([2, 3], [0, 0, 0, ...w])
+  const result = await run(
+    float32([1, 3], sample),
+    int64([1], [label]),
+    matrix,
+    zero,
+    1,
+    float32([1, 3], drawn),
+  )
   await run.release()
   return Number(result.data[0])
 }
@@ -153,6 +162,22 @@ describe('the objective on a linear network is the closed form', () => {
     const ends = [score - eps * l2, score + eps * l2].map((s) => softplus(-score) + divergence(score, s))
     const found = await lossOf(vat({ eps }))
     expect(Math.min(...ends.map((e) => Math.abs(e - found)))).toBeLessThan(1e-3)
+  })
+  test.each([vat({ eps }), trades({ eps })])(
+    '%# without a class only the second term is left',
+    async (method) => {
+      const [whole, twice, rest] = await Promise.all(
+        [{}, { weight: 2 }, { label: UNLABELLED, weight: 2 }].map((given) => lossOf(method, given)),
+      )
+      expect(whole! - rest!).toBeCloseTo(softplus(-score), 5)
+      expect(twice! - rest!).toBeCloseTo(2 * softplus(-score), 5)
+    },
+  )
+  test('vat with the entropy of the prediction', async () => {
+    const p = sigmoid(score)
+    const entropy = -p * Math.log(p) - (1 - p) * Math.log(1 - p)
+    const [plain, more] = await Promise.all([0, 3].map((weight) => lossOf(vat({ eps, entropy: weight }))))
+    expect(more! - plain!).toBeCloseTo(3 * entropy, 5)
   })
 })
 

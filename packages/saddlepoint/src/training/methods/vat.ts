@@ -1,15 +1,15 @@
 /**
- * Virtual adversarial training: predictions must not turn in the direction in which they turn most. Miyato, Maeda, Koyama,
- * Ishii 2018, Algorithm 1 and eq. (8).
+ * Virtual adversarial training: predictions must not turn in the direction in which they turn most, be the class of a sample
+ * known or not. Miyato, Maeda, Koyama, Ishii 2018, Algorithm 1 and eq. (8).
  */
-import { gradientOf, stopGradient } from '@saddlepoint/autodiff'
+import { gradientOf, logSoftmax, softmax, stopGradient, type Tensor } from '@saddlepoint/autodiff'
 import { z } from 'zod'
 import { kl } from '../../losses/kl.ts'
 import { l2 } from '../../perturbations/l2.ts'
 import { like } from '../../perturbations/norms.ts'
 import type { Perturbation } from '../../perturbations/perturbation.ts'
 import { ballOf, threatOptions } from './inner-attack.ts'
-import { labelSmoothing, method, smoothedCrossEntropy } from './method.ts'
+import { labelSmoothing, method, supervisedCrossEntropy } from './method.ts'
 
 export const vat = method({
   name: 'vat',
@@ -26,10 +26,16 @@ export const vat = method({
       .gt(0)
       .default(1e-2)
       .describe('length of the finite difference (ξ); single precision loses a shorter one'),
+    entropy: z
+      .number()
+      .min(0)
+      .default(0)
+      .describe('weight of the entropy of the predictions (VAT+EntMin); 1 in the paper'),
     labelSmoothing,
   }),
   passes: ({ iterations }) => iterations + 2,
-  objective(context, { alpha, iterations, xi, ...options }) {
+  unlabelled: true,
+  objective(context, { alpha, iterations, xi, entropy, ...options }) {
     const { x, labels, random, logits, evaluate } = context
     const ball = ballOf(context, options)
     const clean = { logits: stopGradient(evaluate(x)) }
@@ -47,7 +53,11 @@ export const vat = method({
       labels,
       clean: { logits: stopGradient(scores) },
     })
-    const supervised = smoothedCrossEntropy(scores, labels, options.labelSmoothing)
-    return { loss: supervised.add(turned.mul(alpha)), logits: scores }
+    const supervised = supervisedCrossEntropy(context, scores, options.labelSmoothing)
+    const loss = supervised.add(turned.mul(alpha))
+    return { loss: entropy ? loss.add(entropyOf(scores).mul(entropy)) : loss, logits: scores }
   },
 })
+
+/** Entropy of the prediction of each sample, [N]: small where classes are told apart (Grandvalet & Bengio 2005). */
+const entropyOf = (logits: Tensor) => softmax(logits).mul(logSoftmax(logits)).sum(1).neg()
