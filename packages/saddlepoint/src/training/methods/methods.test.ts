@@ -157,6 +157,16 @@ describe('the objective on a linear network is the closed form', () => {
     const wanted = boosted + 2 * divergence(score, worst) * (1 - sigmoid(score))
     expect(await lossOf(mart({ eps, steps: 4, lambda: 2 }))).toBeCloseTo(wanted, 3)
   })
+  test('noise: the sample moved by the draw, beyond the bounds too', async () => {
+    const moved = score + 2 * (w[0]! * 0.3 + w[1]! * 0.7 + w[2]! * 0.2)
+    const method = parseMethod('noise:sigma=2')
+    expect(await lossOf(method, { bounds: [-0.5, 0.5] })).toBeCloseTo(softplus(-moved), 4)
+  })
+  test('smooth-adv: the worst point of the ball, moved by the draw', async () => {
+    const drawn = 0.1 * (w[0]! * 0.3 + w[1]! * 0.7 + w[2]! * 0.2)
+    const method = parseMethod('smooth-adv:sigma=0.1,draws=3,steps=2', { eps })
+    expect(await lossOf(method)).toBeCloseTo(softplus(-(score - eps * Math.hypot(...w) + drawn)), 4)
+  })
   test('vat: the direction of the weights, to the length of eps', async () => {
     const l2 = Math.hypot(...w)
     const ends = [score - eps * l2, score + eps * l2].map((s) => softplus(-score) + divergence(score, s))
@@ -277,6 +287,7 @@ test('a method that there is not, or an option that it has not, is named', () =>
   expect(() => parseMethod('magic')).toThrow(MethodOptionError)
   expect(() => parseMethod('fast')).toThrow(/fast: option eps/)
   expect(() => parseMethod('fast:eps=-1')).toThrow(/must be more than 0/)
+  expect(() => parseMethod('noise')).toThrow(/noise: option sigma/)
   expect(() => parseMethod('fast:speed=2', { eps: 0.1 })).toThrow(/speed.*its options are perturbation, eps/)
   expect(() => parseMethod('trades:beta', { eps: 0.1 })).toThrow(/not written option=value/)
   expect(parseMethod('pgd:eps=8/255,steps=3').options).toMatchObject({ eps: 8 / 255, steps: 3 })

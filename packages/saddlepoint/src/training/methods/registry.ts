@@ -9,11 +9,13 @@ import { fgsmTraining } from './fgsm.ts'
 import { free } from './free.ts'
 import { mart } from './mart.ts'
 import { MethodOptionError, type MethodFactory, type Threat, type TrainingMethod } from './method.ts'
+import { noise } from './noise.ts'
+import { smoothAdv } from './smooth-adv.ts'
 import { standard } from './standard.ts'
 import { trades } from './trades.ts'
 import { vat } from './vat.ts'
 
-const members = [standard, adversarial, fgsmTraining, fast, free, atta, trades, mart, awp, vat]
+const members = [standard, adversarial, fgsmTraining, fast, free, atta, trades, mart, awp, vat, noise, smoothAdv]
 
 export const trainingMethods: Readonly<Record<string, MethodFactory>> = {
   ...Object.fromEntries(members.map((m) => [m.definition.name, m as unknown as MethodFactory])),
