@@ -2,16 +2,23 @@
 export { bitDepth } from './bit-depth.ts'
 export { defended, exportTarget } from './defended.ts'
 export * from './gmvae/index.ts'
+export {
+  attackCertified,
+  type CertifiedAttackOptions,
+  type CertifiedAttackOutcome,
+} from './certified-attacks.ts'
 export { jpeg } from './jpeg.ts'
 export { medianFilter } from './median-filter.ts'
 export { randomResize } from './random-resize.ts'
 export {
   certifiedAccuracy,
   certify,
+  largestRadius,
   predictSmoothed,
   type Certificate,
   type CertifyOptions,
   type SmoothingOptions,
 } from './randomized-smoothing.ts'
+export { smoothed, type SmoothedOptions } from './smoothed.ts'
 export { totalVariation } from './total-variation.ts'
 export { inputTransform, type InputTransform, type RoundingOptions } from './transform.ts'

@@ -1,20 +1,8 @@
-/** Certificates against linear models, whose smoothed form is known, and against attacks on the sign classifier. */
-import { createEngine, float32, randomNormal, takeRows, type NDArray } from '@saddlepoint/autodiff'
-import { readFileSync } from 'node:fs'
+/** Certificates against linear models, whose smoothed form is known. */
+import { float32, type NDArray } from '@saddlepoint/autodiff'
 import { expect, test } from 'vitest'
-import { prepare } from '../attacks/driver.ts'
-import { pgd } from '../attacks/pgd.ts'
-import { misclassified } from '../criteria/criterion.ts'
-import { crossEntropy } from '../losses/cross-entropy.ts'
-import { l2 } from '../perturbations/index.ts'
-import { defended } from './defended.ts'
-import { inputTransform } from './transform.ts'
 import { linearModel } from '../linear-model.test.support.ts'
-import { classifier } from '../model/classifier.ts'
-import { signBatch, signSeeds } from '../data/signs/signs.ts'
 import { certifiedAccuracy, certify, predictSmoothed } from './randomized-smoothing.ts'
-
-const path = new URL('../../../cli/assets/signs/robust.onnx', import.meta.url)
 
 test('of two classes a linear model is certified almost up to its boundary, and never beyond', async () => {
   const { model, x, labels, optimum } = await linearModel({ classes: 2, features: 6, samples: 20, seed: 3 })
@@ -72,48 +60,6 @@ test('the curve counts what is right and certified that far', () => {
     { radius: 0.25, accuracy: 0.25 },
     { radius: 0.6, accuracy: 0 },
   ])
-})
-
-test('no attack on the smoothed sign classifier breaks a certificate', async () => {
-  const sigma = 0.25
-  const engine = createEngine({ workers: 0 })
-  const model = await classifier(new Uint8Array(readFileSync(path)), { engine })
-  const count = 6
-  const { images, labels } = signBatch({ seed: signSeeds.test, from: 0, count })
-  const x = float32(
-    images.dims,
-    Float32Array.from(images.data as Uint8Array, (v) => v / 255),
-  )
-  const data = {
-    name: 'signs',
-    length: count,
-    labels: Array.from(labels.data, Number),
-    batch: async (from: number, to: number) => slice(x, from, to),
-  }
-  const certified = (await certify(model, data, { sigma, draws: 300 })).filter((c) => c.radius > 0)
-  expect(certified.length).toBeGreaterThanOrEqual(count - 2)
-  const noise = inputTransform('noise', 'own', (t) => t.add(randomNormal(t.shape, 0, sigma)), {
-    random: true,
-  })
-  const prepared = await prepare(pgd({ steps: 5, eot: 4, iterates: 'last' }), {
-    model: defended(model, noise),
-    perturbation: l2,
-    criterion: misclassified,
-    loss: crossEntropy,
-    engine,
-  })
-  const { adversarials } = await prepared.run({
-    x: takeRows(
-      x,
-      certified.map((c) => c.index),
-    ),
-    labels: certified.map((c) => c.predicted!),
-    eps: certified.map((c) => c.radius),
-    samples: certified.map((c) => c.index),
-  })
-  const after = await predictSmoothed(model, adversarials, { sigma, draws: 300 })
-  after.forEach((p, i) => expect([certified[i]!.predicted, undefined]).toContain(p))
-  await engine.close()
 })
 
 test.each([

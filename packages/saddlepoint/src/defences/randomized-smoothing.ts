@@ -58,7 +58,7 @@ export async function predictSmoothed(
   const { draws = 1000, alpha = 0.001 } = checked(options)
   const found: (number | undefined)[] = []
   for (const [row, index] of indices.entries()) {
-    const counts = await countUnderNoise(model, x, row, { index, part: 'prediction' }, draws, options)
+    const counts = await votes(model, x, row, { index, part: 'prediction' }, draws, options)
     const [first, second] = ranked(counts)
     found.push(fairCoin(counts[first]!, counts[first]! + counts[second]!) <= alpha ? first : undefined)
   }
@@ -80,10 +80,8 @@ export async function certify(
   const found: Certificate[] = []
   for (let index = 0; index < data.length; index++) {
     const x = await data.batch(index, index + 1)
-    const [chosen] = ranked(
-      await countUnderNoise(model, x, 0, { index, part: 'selection' }, selection, options),
-    )
-    const counts = await countUnderNoise(model, x, 0, { index, part: 'verdict' }, draws, options)
+    const [chosen] = ranked(await votes(model, x, 0, { index, part: 'selection' }, selection, options))
+    const counts = await votes(model, x, 0, { index, part: 'verdict' }, draws, options)
     const probability = lowerBound(counts[chosen]!, draws, alpha)
     const holds = probability > 0.5
     found.push({
@@ -110,6 +108,12 @@ export function certifiedAccuracy(
   }))
 }
 
+/** The radius of a sample whose draws all agree: no certificate of so many draws goes farther. */
+export function largestRadius({ sigma, draws = 1000, alpha = 0.001 }: SmoothingOptions): number {
+  const probability = lowerBound(draws, draws, alpha)
+  return probability > 0.5 ? sigma * normalQuantile(probability) : 0
+}
+
 function checked<Options extends CertifyOptions>(options: Options): Options {
   const { sigma, alpha = 0.001, draws = 1, selection = 1 } = options
   if (!(sigma > 0)) throw new RangeError(`sigma lies above 0, not at ${sigma}`)
@@ -121,7 +125,7 @@ function checked<Options extends CertifyOptions>(options: Options): Options {
 }
 
 /** SampleUnderNoise: how often the model gives each class of one sample. */
-async function countUnderNoise(
+export async function votes(
   model: Target,
   x: NDArray,
   row: number,

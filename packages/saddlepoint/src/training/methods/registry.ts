@@ -15,7 +15,20 @@ import { standard } from './standard.ts'
 import { trades } from './trades.ts'
 import { vat } from './vat.ts'
 
-const members = [standard, adversarial, fgsmTraining, fast, free, atta, trades, mart, awp, vat, noise, smoothAdv]
+const members = [
+  standard,
+  adversarial,
+  fgsmTraining,
+  fast,
+  free,
+  atta,
+  trades,
+  mart,
+  awp,
+  vat,
+  noise,
+  smoothAdv,
+]
 
 export const trainingMethods: Readonly<Record<string, MethodFactory>> = {
   ...Object.fromEntries(members.map((m) => [m.definition.name, m as unknown as MethodFactory])),
