@@ -1,5 +1,6 @@
 /** What the command gives an experiment to work with. */
 import type { Engine } from '@saddlepoint/autodiff'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { namedSets } from '../builtin.ts'
 import { loadDataset, writeFileAtomic, type Dataset, type LoadOptions } from '../data/index.ts'
@@ -17,6 +18,11 @@ export interface KitchenOptions {
   say(message: string): void
 }
 
+interface Kept<T> {
+  readonly key: string
+  readonly value: T
+}
+
 export function kitchen({ folder, display, say, ...given }: KitchenOptions): Kitchen {
   const data = (name: string, options: LoadOptions = {}): Promise<Dataset> => loadDataset(name, options)
   return {
@@ -30,6 +36,15 @@ export function kitchen({ folder, display, say, ...given }: KitchenOptions): Kit
     data,
     training: async (name, options) =>
       (await splitData(await data(name, { split: 'train', ...options }), 0, 0)).train,
+    once: async <T>(name: string, settings: unknown, make: () => Promise<T>) => {
+      const path = join(folder, 'kept', `${name}.json`)
+      const key = JSON.stringify(settings)
+      const before = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Kept<T>) : undefined
+      if (before?.key === key) return before.value
+      const value = await make()
+      if (!given.signal.aborted) await writeFileAtomic(path, JSON.stringify({ key, value }))
+      return value
+    },
     write: async (name, content) => {
       const path = join(folder, name)
       await writeFileAtomic(path, typeof content === 'string' ? content : [content])

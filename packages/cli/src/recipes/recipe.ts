@@ -40,6 +40,13 @@ export interface Kitchen {
   progress(stage: string, done: number, total: number): void
   /** Aborts on Ctrl-C; long loops ask it. */
   readonly signal: AbortSignal
+  /**
+   * The result of a long step, taken from the folder if an earlier run of the recipe finished it with the same settings.
+   *
+   * @param name of the file it is kept in, without its ending
+   * @param settings everything the result depends on beside the versions of the code
+   */
+  once<T>(name: string, settings: unknown, make: () => Promise<T>): Promise<T>
   /** Keeps a file beside the page; returns its path. */
   write(name: string, content: string | Uint8Array): Promise<string>
 }
