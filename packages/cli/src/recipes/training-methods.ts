@@ -32,11 +32,7 @@ interface Schooling {
 }
 
 const schoolings: Readonly<Record<string, Schooling>> = {
-  standard: { method: 'standard', epochs: 5, rate: 2e-3, exams: ['fgsm', 'pgd-40'] },
-  FGSM: { method: 'fgsm', epochs: 10, rate: 5e-3, exams: ['fgsm', 'pgd-40'] },
   Fast: { method: 'fast:stepSize=0.375', epochs: 10, rate: 5e-3, exams: ['pgd-40', 'pgd-50', 'standard'] },
-  Free: { method: 'free:replays=8', epochs: 3, rate: 5e-3, exams: ['pgd-40'] },
-  ATTA: { method: 'atta', epochs: 14, rate: 5e-3, exams: ['pgd-40'] },
   PGD: {
     method: 'adversarial:steps=8,stepSize=0.07',
     epochs: 8,
@@ -51,6 +47,10 @@ const schoolings: Readonly<Record<string, Schooling>> = {
     strengthWarmUp: 0.4,
     exams: ['pgd-40', 'standard'],
   },
+  Free: { method: 'free:replays=8', epochs: 3, rate: 5e-3, exams: ['pgd-40'] },
+  ATTA: { method: 'atta', epochs: 14, rate: 5e-3, exams: ['pgd-40'] },
+  FGSM: { method: 'fgsm', epochs: 10, rate: 5e-3, exams: ['fgsm', 'pgd-40'] },
+  standard: { method: 'standard', epochs: 5, rate: 2e-3, exams: ['fgsm', 'pgd-40'] },
 }
 
 /** What is asked of a method, by attack; shares of all samples that stay right. */
