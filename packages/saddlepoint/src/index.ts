@@ -116,6 +116,14 @@ export {
 export { sharedChange, sharedPatch, type PatchOptions, type SharedSet } from './universal/shared-set.ts'
 export { Verifier, type Verified } from './evaluate/verify.ts'
 export { wilson } from './evaluate/statistics.ts'
+export {
+  measureClaim,
+  type Attempt,
+  type Claim,
+  type ClaimOptions,
+  type ClaimResult,
+  type Standing,
+} from './evaluate/claim.ts'
 export { clopperPearson } from './evaluate/binomial.ts'
 export * from './evaluate/result.ts'
 export { checks, type AuditMode } from './audit/index.ts'

@@ -1,5 +1,14 @@
 /** A model behind a transform of its input: one target for attacks, and one file. */
-import { batched, compile, emitBytes, float32, input, type NDArray, type Tensor } from '@saddlepoint/autodiff'
+import {
+  batched,
+  compile,
+  emitBytes,
+  float32,
+  input,
+  stopGradient,
+  type NDArray,
+  type Tensor,
+} from '@saddlepoint/autodiff'
 import { ClassifierError } from '../model/errors.ts'
 import { decide, ranking } from '../model/ranking.ts'
 import type { Target } from '../model/target.ts'
@@ -9,11 +18,26 @@ import type { InputTransform } from './transform.ts'
 /** Runs of a random defence whose mean is its prediction. */
 const DRAWS = 32
 
+export interface DefendedOptions {
+  /**
+   * What an attack's backward pass takes the transform for: itself, the identity, or another transform whose gradient is of more use
+   * (BPDA; Athalye, Carlini, Wagner 2018, section 4.1). What is predicted stays the same.
+   *
+   * @default 'exact'
+   */
+  readonly backward?: 'exact' | 'identity' | ((x: Tensor) => Tensor)
+}
+
 /**
  * @param model a classifier of pictures in 0..1
  * @throws ClassifierError for other samples, and for a model that can only be asked
  */
-export function defended(model: Target, transform: InputTransform): Target {
+export function defended(
+  model: Target,
+  transform: InputTransform,
+  { backward = 'exact' }: DefendedOptions = {},
+): Target {
+  const seen = backward === 'exact' ? transform : throughBackward(transform, backward)
   const inner = traced(model)
   if (model.bounds[0] !== 0 || model.bounds[1] !== 1)
     throw new ClassifierError(`${transform.name} is for values in 0..1, not in ${model.bounds.join('..')}`)
@@ -53,10 +77,10 @@ export function defended(model: Target, transform: InputTransform): Target {
     ...(rules && { rules }),
     randomness: transform.random ? 'per sample' : (model.randomness ?? 'none'),
     draws: transform.random ? DRAWS : (model.draws ?? 1),
-    logits: (x) => inner.logits(transform(x)),
-    ...(value && { value: (x, name) => value.call(model, transform(x), name) }),
-    ...(inside && { inside: (x, layer) => inside.call(model, transform(x), layer) }),
-    ...(activations && { activations: (x) => activations.call(model, transform(x)) }),
+    logits: (x) => inner.logits(seen(x)),
+    ...(value && { value: (x, name) => value.call(model, seen(x), name) }),
+    ...(inside && { inside: (x, layer) => inside.call(model, seen(x), layer) }),
+    ...(activations && { activations: (x) => activations.call(model, seen(x)) }),
     answer,
     async predict(x) {
       const runs = await Promise.all(Array.from({ length: transform.random ? DRAWS : 1 }, () => answer(x)))
@@ -68,6 +92,14 @@ export function defended(model: Target, transform: InputTransform): Target {
       await apply.release()
       await model.release()
     },
+  }
+}
+
+/** The transform forwards, and the gradient of another function backwards. */
+function throughBackward(transform: InputTransform, backward: 'identity' | ((x: Tensor) => Tensor)) {
+  return (x: Tensor) => {
+    const way = backward === 'identity' ? x : backward(x)
+    return way.add(stopGradient(transform(x).sub(way)))
   }
 }
 

@@ -1,6 +1,6 @@
 /** Transforms of the input, and models behind them. */
 export { bitDepth } from './bit-depth.ts'
-export { defended, exportTarget } from './defended.ts'
+export { defended, exportTarget, type DefendedOptions } from './defended.ts'
 export * from './gmvae/index.ts'
 export {
   attackCertified,

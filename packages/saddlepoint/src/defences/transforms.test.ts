@@ -10,6 +10,7 @@ import {
 } from '@saddlepoint/autodiff'
 import { afterAll, describe, expect, test } from 'vitest'
 import { pgd } from '../attacks/pgd.ts'
+import { measureClaim } from '../evaluate/claim.ts'
 import { evaluate } from '../evaluate/evaluate.ts'
 import { linearModel } from '../linear-model.test.support.ts'
 import { classifier } from '../model/classifier.ts'
@@ -188,6 +189,36 @@ describe('a model behind a transform', () => {
       })
       return result.results[0]!.robustAccuracy
     }
+    // The same defence, seen through by an attack that takes its rounding for the identity.
+    const masked = defended(model, bitDepth(3, { straightThrough: false }))
+    const labels = masked.decide(await masked.predict(float32(x.dims, pixels))).map((d) => d.label)
+    const { claimed, adaptive, left } = await measureClaim(
+      {
+        name: 'bit depth',
+        reference: 'Xu et al. 2018',
+        target: masked,
+        perturbation: linf,
+        eps: 0.3,
+        naive: { what: 'PGD', attacks: [pgd({ steps: 10, randomStart: false })] },
+        adaptive: [
+          {
+            what: 'BPDA',
+            attacks: [pgd({ steps: 10, randomStart: false })],
+            through: defended(model, bitDepth(3, { straightThrough: false }), { backward: 'identity' }),
+          },
+        ],
+      },
+      {
+        name: 'field',
+        length: 12,
+        labels,
+        batch: (from, to) =>
+          Promise.resolve(float32([to - from, 1, 4, 4], pixels.subarray(16 * from, 16 * to))),
+      },
+    )
+    expect(claimed.standing).toBe(12)
+    expect(adaptive.standing).toBeLessThan(6)
+    expect(left).toBe(adaptive.standing / 12)
     expect(await robust(false)).toBe(1)
     expect(await robust(true)).toBeLessThan(0.5)
     await model.engine.close()
