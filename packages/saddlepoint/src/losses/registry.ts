@@ -7,6 +7,7 @@ import { features } from './features.ts'
 import { kl } from './kl.ts'
 import { logitDifference } from './logit-difference.ts'
 import { LossError, type Loss } from './loss.ts'
+import { logSoftmaxLoss } from './log-softmax.ts'
 import { margin, marginUpTo } from './margin.ts'
 import { scaledCrossEntropy } from './scaled-cross-entropy.ts'
 
@@ -14,6 +15,7 @@ import { scaledCrossEntropy } from './scaled-cross-entropy.ts'
 export const losses: Readonly<Record<string, Loss>> = {
   'cross-entropy': crossEntropy,
   'scaled-cross-entropy': scaledCrossEntropy,
+  'log-softmax': logSoftmaxLoss,
   margin,
   dlr,
   'logit-difference': logitDifference,

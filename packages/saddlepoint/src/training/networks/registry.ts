@@ -1,5 +1,6 @@
 /** The networks by name. */
 import type { Network } from '../network.ts'
+import { kWtaCnn } from './k-wta-cnn.ts'
 import { lenet5 } from './lenet5.ts'
 import { mlp } from './mlp.ts'
 import { madryCnn, mnistCnn, stridedCnn } from './mnist-cnn.ts'
@@ -26,6 +27,11 @@ export const networks: Readonly<Record<string, NetworkDefinition>> = {
   'mnist-cnn': { what: 'four convolutions, dropout (SmallCNN of TRADES)', ...digits, make: mnistCnn },
   'madry-cnn': { what: 'two 5×5 convolutions, 1,024 units (Madry et al. 2018)', ...digits, make: madryCnn },
   'strided-cnn': { what: 'two strided convolutions (Wong et al. 2020)', ...digits, make: stridedCnn },
+  'k-wta-cnn': {
+    what: 'two convolutions that keep the largest 8 % of each layer (Xiao et al. 2020)',
+    ...digits,
+    make: ({ classes }) => kWtaCnn({ classes }),
+  },
   lenet5: { what: 'LeNet-5 (LeCun et al. 1998)', ...digits, make: lenet5 },
   'sign-cnn': {
     what: 'a residual network without normalisation',
