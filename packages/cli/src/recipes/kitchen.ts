@@ -2,8 +2,10 @@
 import type { Engine } from '@saddlepoint/autodiff'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { namedSets } from '../builtin.ts'
+import { dataFolders, namedSets } from '../builtin.ts'
+import { openBoth } from '../commands/open.ts'
 import { loadDataset, writeFileAtomic, type Dataset, type LoadOptions } from '../data/index.ts'
+import { UsageError } from '../errors.ts'
 import type { ProgressDisplay } from '../progress.ts'
 import { splitData } from '../train-data.ts'
 import type { Kitchen } from './recipe.ts'
@@ -17,6 +19,11 @@ export interface KitchenOptions {
   readonly display: ProgressDisplay
   say(message: string): void
 }
+
+const below = (path: string): string | undefined =>
+  dataFolders()
+    .map((folder) => join(folder, path))
+    .find((full) => existsSync(full))
 
 interface Kept<T> {
   readonly key: string
@@ -32,7 +39,16 @@ export function kitchen({ folder, display, say, ...given }: KitchenOptions): Kit
       say(message)
     },
     progress: (stage, done, total) => display.update({ stage, done, total }),
-    has: (name) => namedSets.some((set) => set.name === name && set.find() !== undefined),
+    has: (name) => namedSets.some((set) => set.name === name && set.find()) || below(name) !== undefined,
+    find: (path) => {
+      const found = below(path)
+      if (found) return found
+      throw new UsageError(`this recipe needs ${path}, which is not on this machine`, {
+        hint: `put it below data/, or set SADDLE_DATA to the folder that holds ${path}`,
+      })
+    },
+    open: (model, data, options) =>
+      openBoth(model, { data, provider: 'cpu', seed: 0, ...options }, given.engine, { say, warn: say }),
     data,
     training: async (name, options) =>
       (await splitData(await data(name, { split: 'train', ...options }), 0, 0)).train,

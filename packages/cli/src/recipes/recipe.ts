@@ -1,6 +1,7 @@
 /** What an experiment of the literature is to `saddle recipe`: what it needs, and what it hands back. */
 import type { Engine } from '@saddlepoint/autodiff'
 import type { TrainingData } from 'saddlepoint'
+import type { Opened } from '../commands/open.ts'
 import type { Dataset, LoadOptions } from '../data/index.ts'
 import type { Measurement } from './measurement.ts'
 
@@ -29,7 +30,19 @@ export interface Kitchen {
   /** Whoever makes random choices repeats them for each of these. */
   readonly seeds: readonly number[]
   readonly engine: Engine
-  /** Whether a data set with a name can be found. */
+  /**
+   * A file or folder below one of the places where data are looked for: `models/mnist/…`, `photos/imagenet`.
+   *
+   * @throws UsageError if it is in none of them
+   */
+  find(path: string): string
+  /** A model file with its sidecar's conventions, and data as it takes them, both by path or name. */
+  open(
+    model: string,
+    data: string,
+    options?: Pick<LoadOptions, 'limit' | 'offset' | 'split'>,
+  ): Promise<Opened>
+  /** Whether a data set with a name, or a path that `find` takes, can be found. */
   has(name: string): boolean
   /** A data set by name or path. @throws UsageError if it is not there */
   data(name: string, options?: LoadOptions): Promise<Dataset>
