@@ -5,7 +5,7 @@ import type { EvaluationResult } from 'saddlepoint'
 import { in255, normName, percent, percentRange, radius } from './format.ts'
 import { html, raw, type Html } from './html.ts'
 import { interval } from './interval.ts'
-import { SERIES } from './style.ts'
+import { SERIES } from './palette.ts'
 
 interface Point {
   readonly eps: number

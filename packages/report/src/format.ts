@@ -28,12 +28,12 @@ export const count = (value: number): string =>
 export const plural = (value: number, one: string, many = `${one}s`): string =>
   `${count(value)} ${value === 1 ? one : many}`
 
-/** A number to three significant digits, without a trailing `.0`. */
+/** A number to three significant digits, whole from 1,000 on, without a trailing `.0`. */
 export const number = (value: number): string => {
   if (value === Infinity) return '∞'
   // Also what JSON made of a NaN: null.
   if (!Number.isFinite(value)) return NOTHING
-  if (Number.isInteger(value)) return count(value)
+  if (Number.isInteger(value) || Math.abs(value) >= 1000) return count(value)
   return Math.abs(value) < 1e-4 ? value.toExponential(2) : `${Number(value.toPrecision(3))}`
 }
 

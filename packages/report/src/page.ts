@@ -3,12 +3,13 @@ import type { EvaluationResult, GalleryItem } from 'saddlepoint'
 import { audit, minimumNorm } from './audit.ts'
 import { charts } from './chart.ts'
 import { comparison } from './comparison.ts'
+import { htmlDocument, madeBy, section, type Generator } from './document.ts'
 import { normName, plural } from './format.ts'
 import { gallery } from './gallery.ts'
-import { html, raw, type Html } from './html.ts'
+import { html, type Html } from './html.ts'
 import { displayNames } from './names.ts'
 import { replay, skipped } from './replay.ts'
-import { SERIES, STYLE } from './style.ts'
+import { SERIES } from './palette.ts'
 import { legend, threatTable } from './threat-table.ts'
 import { verdict } from './verdict.ts'
 
@@ -25,12 +26,8 @@ export interface ReportInput {
   readonly evaluations: readonly ReportEvaluation[]
   /** The command that made these results, to be shown for replay. */
   readonly command?: string
-  readonly generator?: { readonly name: string; readonly version: string }
+  readonly generator?: Generator
 }
-
-// Nothing in the file may run or load, whatever a model or a file is called.
-const POLICY =
-  "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 /** A line must not end between a number and its percent sign, a norm and its radius, or inside an interval. */
 const unbroken = (text: string): string =>
@@ -54,7 +51,7 @@ const verdictBox = (result: EvaluationResult, name: string, slot: number): Html 
   </div>`
 }
 
-const section = (title: string, body: Html | undefined): Html | undefined =>
+const part = (title: string, body: Html | undefined): Html | undefined =>
   body &&
   html`<h3>${title}</h3>
     ${body}`
@@ -74,14 +71,14 @@ const modelSection = (
       ${plural(data.samples, 'sample')} of ${data.name}, ${plural(model.classes, 'class', 'classes')}, input
       ${model.inputShape.map((size) => (size < 0 ? 'N' : size)).join(' × ')}${!result.complete && html`, <strong class="doubt">stopped early</strong>`}
     </p>
-    ${model.notices.length > 0 && section('What the importer noticed', notices)}
-    ${result.results.length > 0 && section('Attacks', legend(result))}
+    ${model.notices.length > 0 && part('What the importer noticed', notices)}
+    ${result.results.length > 0 && part('Attacks', legend(result))}
     ${result.results.map((threat) => threatTable(threat, result, labels))}
-    ${Object.keys(result.minimumNorm).length > 0 && section('Smallest perturbations', minimumNorm(result.minimumNorm))}
-    ${result.audit.length > 0 && section('Audit', audit(result.audit))}
-    ${section('Gallery', gallery(items, result, labels))}
-    ${data.skipped.length > 0 && section(`${plural(data.skipped.length, 'skipped file')}`, skipped(data.skipped))}
-    ${section('To run it again', replay(result))}
+    ${Object.keys(result.minimumNorm).length > 0 && part('Smallest perturbations', minimumNorm(result.minimumNorm))}
+    ${result.audit.length > 0 && part('Audit', audit(result.audit))}
+    ${part('Gallery', gallery(items, result, labels))}
+    ${data.skipped.length > 0 && part(`${plural(data.skipped.length, 'skipped file')}`, skipped(data.skipped))}
+    ${part('To run it again', replay(result))}
   </section>`
 }
 
@@ -107,61 +104,27 @@ export const renderReport = ({ title, evaluations, command, generator }: ReportI
   const names = displayNames(results.map(({ model }) => model.path))
   const several = results.length > 1
   const curves = charts(results, names)
-  const made = generator && `${generator.name} ${generator.version}`
-  const page = html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta http-equiv="Content-Security-Policy" content="${POLICY}" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="color-scheme" content="light dark" />
-        ${made !== undefined && html`<meta name="generator" content="${made}" />`}
-        <title>${title}</title>
-        <style>
-          ${raw(STYLE)}
-        </style>
-      </head>
-      <body>
-        <a class="skip" href="#verdict">Skip to the verdict</a>
-        <header>
-          <h1>${title}</h1>
-          <p class="muted">Robustness of ${plural(results.length, 'model')} under attack</p>
-        </header>
-        ${contents(names, several, curves !== undefined, command !== undefined)}
-        <main>
-          <section id="verdict" aria-label="Verdict">
-            ${results.length === 0 && html`<p>There is no evaluation to report.</p>`}
-            ${results.map((result, index) => verdictBox(result, names[index]!, index))}
-          </section>
-          ${
-            several &&
-            html`<section id="comparison" aria-labelledby="comparison-name">
-              <h2 id="comparison-name">Comparison</h2>
-              ${comparison(results, names)}
-            </section>`
-          }
-          ${
-            curves &&
-            html`<section id="curves" aria-labelledby="curves-name">
-              <h2 id="curves-name">Accuracy against eps</h2>
-              ${curves}
-            </section>`
-          }
-          ${evaluations.map((evaluation, index) => modelSection(evaluation, names[index]!, index))}
-          ${
-            command !== undefined &&
-            html`<section id="command" aria-labelledby="command-name">
-              <h2 id="command-name">Command</h2>
-              <pre tabindex="0">${command}</pre>
-            </section>`
-          }
-        </main>
-        <footer>
-          ${made !== undefined && `Made by ${made}. `}Robust accuracy counts a sample as right only if it is
-          right when clean and under every attack of the run; it is an upper bound of what a stronger attacker
-          would leave.
-        </footer>
-      </body>
-    </html> `
-  return page.text
+  const made = madeBy(generator)
+  const body = html`<a class="skip" href="#verdict">Skip to the verdict</a>
+    <header>
+      <h1>${title}</h1>
+      <p class="muted">Robustness of ${plural(results.length, 'model')} under attack</p>
+    </header>
+    ${contents(names, several, curves !== undefined, command !== undefined)}
+    <main>
+      <section id="verdict" aria-label="Verdict">
+        ${results.length === 0 && html`<p>There is no evaluation to report.</p>`}
+        ${results.map((result, index) => verdictBox(result, names[index]!, index))}
+      </section>
+      ${several && section('comparison', 'Comparison', comparison(results, names))}
+      ${curves && section('curves', 'Accuracy against eps', curves)}
+      ${evaluations.map((evaluation, index) => modelSection(evaluation, names[index]!, index))}
+      ${command !== undefined && section('command', 'Command', html`<pre tabindex="0">${command}</pre>`)}
+    </main>
+    <footer>
+      ${made !== undefined && `Made by ${made}. `}Robust accuracy counts a sample as right only if it is right
+      when clean and under every attack of the run; it is an upper bound of what a stronger attacker would
+      leave.
+    </footer>`
+  return htmlDocument(title, generator, body)
 }

@@ -1,29 +1,14 @@
-/** The page's style sheet. Colours of the series are Okabe & Ito's (2008), lightened where the page is dark. */
-
-/** How many series can be told apart by colour; after that the dash pattern changes. */
-export const SERIES = 7
+/** The page's style sheet. */
+import { FIGURE_STYLE } from './figures/svg.ts'
+import { FONT, palette } from './palette.ts'
 
 export const STYLE = `
-:root {
-  color-scheme: light dark;
-  --paper: #ffffff; --panel: #f5f6f8; --ink: #1b1f24; --muted: #57606a; --line: #d5d9df; --link: #00588c;
-  --good: #00694b; --warn: #8a5300; --bad: #b03a00;
-  --good-bar: #009e73; --bad-bar: #d55e00; --other-bar: #8b949e;
-  --s0: #0072b2; --s1: #d55e00; --s2: #009e73; --s3: #b5578f; --s4: #b07a00; --s5: #2f8fc4; --s6: #1b1f24;
-}
-@media screen and (prefers-color-scheme: dark) {
-  :root {
-    --paper: #14171b; --panel: #1e2228; --ink: #e4e7eb; --muted: #a0a8b3; --line: #363c45; --link: #7cc4f0;
-    --good: #3fcf9f; --warn: #f0b64a; --bad: #ff9a5c;
-    --good-bar: #1fb887; --bad-bar: #e8772e; --other-bar: #7d8794;
-    --s0: #56b4e9; --s1: #f0803c; --s2: #2cc795; --s3: #dd9cc0; --s4: #e69f00; --s5: #8fcdf0; --s6: #f0e442;
-  }
-}
+${palette(':root')}
 * { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; }
 body {
   margin: 0; background: var(--paper); color: var(--ink);
-  font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif;
+  font: 1rem/1.55 ${FONT};
 }
 header, main, footer, nav { max-width: 74rem; margin-inline: auto; padding-inline: clamp(1rem, 3vw, 2rem); }
 header { padding-block: 2.25rem 0.5rem; }
@@ -65,7 +50,7 @@ thead th { border-bottom: 2px solid var(--line); color: var(--muted); font-weigh
 tbody th { font-weight: 500; }
 th:first-child, td:first-child { padding-left: 0; }
 .num { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; overflow-wrap: normal; }
-td.num small, th small { display: block; color: var(--muted); font-weight: 400; font-size: 0.8125rem; }
+td.num small, td.mark small, th small { display: block; color: var(--muted); font-weight: 400; font-size: 0.8125rem; }
 .worst th, .worst td { font-weight: 700; border-top: 2px solid var(--ink); border-bottom: 0; }
 .attack { overflow-wrap: normal; white-space: nowrap; }
 th[scope=row] { min-width: 10rem; }
@@ -83,6 +68,13 @@ td.loss { font-weight: 600; }
 .legend li { display: flex; align-items: center; gap: 0.5rem; }
 .legend li, .legend span { min-width: 0; }
 .legend svg { flex: none; }
+
+${FIGURE_STYLE}
+.plate { margin: 1.25rem 0 2rem; break-inside: avoid; }
+.plate .scroll { margin: 0; }
+.plate svg { display: block; }
+.plate figcaption { max-width: 72ch; margin-top: 0.5rem; font-size: 0.9375rem; color: var(--muted); }
+td.source { font-size: 0.875rem; color: var(--muted); }
 
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 27rem), 1fr)); gap: 1.25rem; margin-top: 0.75rem; }
 .gallery figure { margin: 0; padding: 0.9rem; border: 1px solid var(--line); border-radius: 8px; break-inside: avoid; }
