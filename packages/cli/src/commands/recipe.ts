@@ -1,5 +1,6 @@
 /** `saddle recipe`: experiments of the literature, each run by one command, its figures beside the published ones. */
 import { createEngine } from '@saddlepoint/autodiff'
+import { renderRecipePage } from '@saddlepoint/report'
 import type { Command } from 'commander'
 import { join } from 'node:path'
 import pc from 'picocolors'
@@ -66,6 +67,17 @@ const duration = (seconds: number) =>
       ? `${Math.round(seconds / 60)} min`
       : `${Math.round(seconds / 3600)} h`
 
+/** What the JSON holds beside the paths. */
+interface Ran {
+  readonly recipe: string
+  readonly fast: boolean
+  readonly seeds: readonly number[]
+  readonly seconds: number
+  readonly details?: Findings['details']
+  readonly numbers: readonly Measurement[]
+  readonly versions: Readonly<Record<string, string>>
+}
+
 async function run(card: RecipeCard, flags: Flags): Promise<void> {
   const { fast = false, seed, quiet } = flags
   const seeds = Array.from({ length: flags.runs ?? (fast ? 1 : 3) }, (_, i) => seed + i)
@@ -86,7 +98,7 @@ async function run(card: RecipeCard, flags: Flags): Promise<void> {
   }
   if (signal.aborted)
     throw new Interrupted(`stopped before ${card.name} was done; files it wrote are in ${folder}`)
-  const result = {
+  const result: Ran = {
     recipe: card.name,
     fast,
     seeds,
@@ -97,10 +109,12 @@ async function run(card: RecipeCard, flags: Flags): Promise<void> {
   }
   const figures = findings.figures.map(({ name, svg }) => ({ path: join(folder, `${name}.svg`), svg }))
   for (const { path, svg } of figures) await writeFileAtomic(path, svg)
-  const report = { ...result, figures: figures.map((f) => f.path) }
+  const page = join(folder, 'index.html')
+  await writeFileAtomic(page, pageOf(card, findings, result))
+  const report = { ...result, figures: figures.map((f) => f.path), page }
   await writeFileAtomic(join(folder, 'result.json'), JSON.stringify(report, null, 2))
   if (flags.json) printJson(report)
-  else process.stdout.write(`${table(findings.numbers)}\n\n${join(folder, 'result.json')}\n`)
+  else process.stdout.write(`${table(findings.numbers)}\n\n${page}\n`)
 }
 
 function requireData(name: string): void {
@@ -109,6 +123,29 @@ function requireData(name: string): void {
     throw new UsageError(`this recipe needs the data set ${name}, which is not on this machine`, {
       hint: set.get,
     })
+}
+
+function pageOf(
+  { title, source }: RecipeCard,
+  { prose, figures, numbers }: Findings,
+  { fast, seeds, seconds, versions: seen }: Pick<Ran, 'fast' | 'seeds' | 'seconds' | 'versions'>,
+): string {
+  return renderRecipePage({
+    title: title[0]!.toUpperCase() + title.slice(1),
+    lead: [...prose, `After ${source}.`],
+    figures,
+    numbers: numbers.map(({ what, unit = 'share', ...n }) => ({
+      ...n,
+      name: what,
+      ...(unit === 'share' && { unit: '%' }),
+    })),
+    seeds,
+    seconds,
+    versions: seen,
+    fast,
+    command: `saddle ${process.argv.slice(2).join(' ')}`,
+    generator: { name: 'Saddlepoint', version: seen['saddlepoint']! },
+  })
 }
 
 function table(numbers: readonly Measurement[]): string {

@@ -3,6 +3,24 @@ import type { RecipeCard } from './recipe.ts'
 
 export const recipes: readonly RecipeCard[] = [
   {
+    name: 'noise-grid',
+    title: 'what pure Gaussian noise is called, and how surely, over a grid of means and deviations',
+    covers: ['B3'],
+    source: 'Langr & Bok 2019, GANs in Action, chapter 10',
+    data: [],
+    seconds: { full: 240, fast: 3 },
+    load: async () => (await import('./noise-grid.ts')).noiseGrid,
+  },
+  {
+    name: 'fooling-noise',
+    title: 'noise that PGD makes a confident member of any class',
+    covers: ['B4'],
+    source: 'Langr & Bok 2019, GANs in Action, chapter 10; Nguyen, Yosinski, Clune 2015',
+    data: [],
+    seconds: { full: 600, fast: 5 },
+    load: async () => (await import('./fooling-noise.ts')).foolingNoise,
+  },
+  {
     name: 'training-methods',
     title: 'adversarial training by every method: what each costs, and what is left of it under attack',
     covers: ['D4'],

@@ -14,7 +14,6 @@ import { smoothAdv } from './smooth-adv.ts'
 import { standard } from './standard.ts'
 import { trades } from './trades.ts'
 import { vat } from './vat.ts'
-import { yopo } from './yopo.ts'
 
 const members = [
   standard,
@@ -29,7 +28,6 @@ const members = [
   vat,
   noise,
   smoothAdv,
-  yopo,
 ]
 
 export const trainingMethods: Readonly<Record<string, MethodFactory>> = {
