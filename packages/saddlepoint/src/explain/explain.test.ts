@@ -142,12 +142,7 @@ describe('on a small convolutional network', () => {
     })
   })
 
-  test('grad-cam: where pooling is global, class activation maps', async () => {
-    // The mean slope of channel k is head[c, k] times the share of active places, over their number.
-    const { attribution } = await parseExplanation('grad-cam:positive=false').explain(model, x, {
-      classes: [1, 1],
-    })
-    expect(attribution.dims).toEqual([2, 1, side, side])
+  test('grad-cam: class activation maps where pooling is global, for any layer the mean slope', async () => {
     const inner = side - 2
     const maps = (i: number, j: number) =>
       Array.from({ length: 4 }, (_, k) => {
@@ -160,13 +155,26 @@ describe('on a small convolutional network', () => {
         return sum
       })
     const places = Array.from({ length: inner * inner }, (_, p) => maps(Math.floor(p / inner), p % inner))
-    const weights = Array.from(
-      { length: 4 },
-      (_, k) => (head[4 + k]! * mean(places.map((m) => (m[k]! > 0 ? 1 : 0)))) / (inner * inner),
+    const slope = (k: number) => head[4 + k]! / (inner * inner)
+    const active = (k: number) => mean(places.map((m) => (m[k]! > 0 ? 1 : 0)))
+    const corner = async (options: string) => {
+      const method = parseExplanation(`grad-cam:positive=false${options}`)
+      const { attribution } = await method.explain(model, x, { classes: [1, 1] })
+      expect(attribution.dims).toEqual([2, 1, side, side])
+      // A corner of the enlarged map repeats the map's own corner.
+      return Number(attribution.data[0])
+    }
+    const sum = (part: (v: number, k: number) => number) =>
+      places[0]!.reduce((total, v, k) => total + part(v, k), 0)
+    expect(await corner('')).toBeCloseTo(
+      sum((v, k) => Math.max(v, 0) * slope(k)),
+      5,
     )
-    // A corner of the enlarged map repeats the map's own corner.
-    const corner = places[0]!.reduce((sum, v, k) => sum + v * weights[k]!, 0)
-    expect(Number(attribution.data[0])).toBeCloseTo(corner, 5)
+    const layer = model.model.source.graph.nodes.find((n) => n.op === 'Conv')!.outputs[0]!
+    expect(await corner(`,layer=${layer}`)).toBeCloseTo(
+      sum((v, k) => v * slope(k) * active(k)),
+      5,
+    )
   })
   test('grad-cam of a layer by name, and of none that there is', async () => {
     const layer = model.model.source.graph.nodes.find((n) => n.op === 'Relu')!.outputs[0]!

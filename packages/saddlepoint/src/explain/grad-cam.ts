@@ -14,7 +14,9 @@ export const gradCam = explanation({
     layer: z
       .string()
       .optional()
-      .describe('value or node whose maps are looked at; the last convolution if absent (saddle inspect)'),
+      .describe(
+        'value or node whose maps are looked at (saddle inspect lists them); those of the last convolution, behind its nonlinearity, if absent',
+      ),
     positive: z.boolean().default(true).describe('what speaks for the class only (eq. 2)'),
   }),
   term({ x, inside }, _, { layer, positive }) {

@@ -18,6 +18,7 @@ import {
   type Model,
   type NDArray,
   type Node,
+  type OnnxNode,
   type Shape,
   type Tensor,
 } from '@saddlepoint/autodiff'
@@ -71,6 +72,9 @@ const VERDICT_DRAWS = 32
 const NONLINEARITIES = new Set(
   'Relu LeakyRelu PRelu Elu Celu Selu Gelu ThresholdedRelu HardSwish Mish Softplus Tanh Clip'.split(' '),
 )
+
+/** What may stand between a convolution and its nonlinearity. */
+const FOLLOWING = new Set(['BatchNormalization', 'Add'])
 
 export class Classifier implements Target {
   readonly access = 'gradient'
@@ -161,9 +165,7 @@ export class Classifier implements Target {
   }
 
   inside(x: Tensor, layer?: string): { logits: Tensor; value: Tensor } {
-    const { nodes } = this.model.source.graph
-    const last = nodes.findLast((n) => n.op === 'Conv')?.outputs[0]
-    const wanted = layer === undefined ? last : this.outputOf(layer)
+    const wanted = layer === undefined ? lastMaps(this.model.source.graph.nodes) : this.outputOf(layer)
     if (wanted === undefined)
       throw new ClassifierError(
         `${this.name} has no convolution: name a layer (saddle inspect lists them with their shapes)`,
@@ -266,6 +268,18 @@ export class Classifier implements Target {
   }
 }
 
+/** Feature maps of the last convolution, behind the normalisation, addition and nonlinearity that follow it. */
+function lastMaps(nodes: readonly OnnxNode[]): string | undefined {
+  let node = nodes.findLast((n) => n.op === 'Conv')
+  while (node && !NONLINEARITIES.has(node.op)) {
+    const [value] = node.outputs
+    const readers = nodes.filter((n) => n.inputs.includes(value!))
+    const [next] = readers.length === 1 ? readers : []
+    if (!next || !(FOLLOWING.has(next.op) || NONLINEARITIES.has(next.op))) break
+    node = next
+  }
+  return node?.outputs[0]
+}
 /** Scores as rows [N, classes]: one score is the log-odds of class 1, and so is one probability without its sigmoid. */
 function rowsOf(logits: Tensor): Tensor {
   const rows = logits.reshape([logits.shape[0]!, elements(logits.shape.slice(1))])

@@ -47,7 +47,7 @@ export interface Target {
   /**
    * Scores and a value inside the model by way of which they come, from one trace: the scores can be differentiated by it.
    *
-   * @param layer name of the value or its node; what the last convolution puts out if absent
+   * @param layer name of the value or its node; the maps of the last convolution, behind its nonlinearity, if absent
    */
   inside?(x: Tensor, layer?: string): { readonly logits: Tensor; readonly value: Tensor }
   /** What its nonlinearities put out, in the order of the model, while tracing: [N, …shape] → [N, …] each. */
