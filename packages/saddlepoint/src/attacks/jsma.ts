@@ -9,6 +9,7 @@ import {
   greater,
   less,
   scatterElements,
+  softmax,
   where,
   zerosLike,
   type Tensor,
@@ -35,6 +36,12 @@ export const jsma = attack({
       .default(1)
       .describe('change of a value in one step, in spans of the bounds: up, or down if negative'),
     gamma: z.number().gt(0).max(1).default(0.145).describe('most values that may change, as a share of all'),
+    of: z
+      .enum(['logits', 'probabilities'])
+      .default('logits')
+      .describe(
+        'what has the slopes: scores, or the probabilities that defensive distillation was measured on',
+      ),
   }),
   steps: (o, values) => Math.max(1, Math.floor((values * o.gamma) / 2)),
   start: (scope) => ({
@@ -42,12 +49,13 @@ export const jsma = attack({
     aim: scope.targets ?? likeliestOther(scope),
     done: scope.eps.mul(0),
   }),
-  step(scope, { p, aim }, { theta }) {
+  step(scope, { p, aim }, { theta, of }) {
     const { ball, x } = scope
     const logits = scope.evaluate(p)
     // The scores before the softmax, as in section IV.A: it would drown what one value does in the sum of all.
-    const target = scope.derivative(scoreOf(logits, aim!), p)
-    const others = scope.derivative(logits.sum(1), p).sub(target)
+    const scores = of === 'logits' ? logits : softmax(logits, 1)
+    const target = scope.derivative(scoreOf(scores, aim!), p)
+    const others = scope.derivative(scores.sum(1), p).sub(target)
     const at = x.add(p)
     const [low, high] = ball.bounds
     const free = theta > 0 ? less(at, high) : greater(at, low)

@@ -7,6 +7,7 @@ export {
   type CertifiedAttackOptions,
   type CertifiedAttackOutcome,
 } from './certified-attacks.ts'
+export * from './purification/index.ts'
 export { jpeg } from './jpeg.ts'
 export { medianFilter } from './median-filter.ts'
 export { randomResize } from './random-resize.ts'

@@ -16,6 +16,7 @@ export { fitWithThresholds } from './fit.ts'
 export { guarded } from './guard.ts'
 export { kernelDensity } from './kernel-density.ts'
 export { lid } from './lid.ts'
+export { magnet } from './magnet.ts'
 export { mahalanobis } from './mahalanobis.ts'
 export {
   measureDetection,

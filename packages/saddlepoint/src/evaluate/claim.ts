@@ -137,7 +137,8 @@ async function survivors(
     criterion: claim.criterion,
     substitute: attempt.substitute,
     losses: attempt.losses,
-    cascade: true,
+    // A search for the smallest perturbation by itself goes on to its end.
+    cascade: attempt.attacks.length > 1,
     seed,
     batchSize,
     signal,
