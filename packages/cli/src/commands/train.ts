@@ -262,7 +262,8 @@ async function fit(
       },
     })
   } catch (error) {
-    if (error instanceof RangeError) throw new UsageError(error.message, { cause: error })
+    if (error instanceof RangeError || error instanceof MethodOptionError)
+      throw new UsageError(error.message, { cause: error })
     if (!(error instanceof DivergedError)) throw error
     // The last state before the fall may be on its way down already: one that an epoch ended with is better.
     if (!checkpoint.exists) await checkpoint.write(error.state)

@@ -10,7 +10,8 @@ import {
   type Tensor,
 } from '@saddlepoint/autodiff'
 import { TracedProgram, type Declare } from '../attacks/program.ts'
-import type { TrainingMethod } from './methods/method.ts'
+import type { RandomSource } from '../attacks/random-source.ts'
+import { MethodOptionError, type TrainingMethod } from './methods/method.ts'
 import type { Network } from './network.ts'
 import { clipNorm, movingAverage, type Optimiser } from './optimisers.ts'
 import { mapRecord, type Parameters, type TracedParameters } from './parameters.ts'
@@ -49,6 +50,7 @@ export async function gradientGraph(
       labelledWeight: declare.shared('labelledWeight', []),
       logits: (samples, given = parameters) => network.logits(given, samples, declare.random),
       evaluate: (samples, given = parameters) => network.logits(given, samples),
+      halves: () => halvesOf(network, method, parameters, declare.random),
       memory: (shape) => declare.perSample('memory', (memory = shape)),
     })
     const sum = loss.sum()
@@ -128,6 +130,7 @@ export function accuracyGraph(
       labelledWeight: scalar(1),
       logits,
       evaluate: logits,
+      halves: () => halvesOf(network, method, parameters),
       memory: (shape) => expand(scalar(0), [x.shape[0]!, ...shape]),
     })
     return {
@@ -135,6 +138,22 @@ export function accuracyGraph(
       ...(attacked ? { attacked: countRight(attacked.logits, labels) } : {}),
     }
   })
+}
+
+function halvesOf(
+  { name, split }: Network,
+  method: TrainingMethod | undefined,
+  parameters: TracedParameters,
+  random?: RandomSource,
+) {
+  if (!split)
+    throw new MethodOptionError(
+      `${method?.name} needs the first layer by itself, and ${name} is not known as a sequence of layers`,
+    )
+  return {
+    first: (x: Tensor) => split.first(parameters, x, random),
+    rest: (z: Tensor) => split.rest(parameters, z, random),
+  }
 }
 
 function declareParameters(declare: Declare, network: Network, prefix: string): TracedParameters {

@@ -21,6 +21,17 @@ import { fill, heNormal, type Initialiser, type ParameterSpec, type TracedParame
 export interface Layer {
   (parameters: TracedParameters, x: Tensor, random?: RandomSource): Tensor
   readonly parameters: Readonly<Record<string, ParameterSpec>>
+  /** A sequence of layers in two: its first one, and the rest. */
+  readonly split?: Split
+}
+
+/**
+ * `first` goes through the first layer that has parameters and what follows it without any, such as its activation; `rest` from
+ * its output to the end.
+ */
+export interface Split {
+  readonly first: Layer
+  readonly rest: Layer
 }
 
 /** A function of activations alone serves as a layer without parameters. */
@@ -128,12 +139,33 @@ export function convTranspose(
 /** Layers one after another. */
 export function sequential(...layers: readonly LayerLike[]): Layer {
   const all = layers.map(asLayer)
-  const names = all.flatMap((l) => Object.keys(l.parameters))
+  const split = splitOf(all)
+  return Object.assign(chain(all), split && { split })
+}
+
+function chain(layers: readonly Layer[]): Layer {
+  const names = layers.flatMap((l) => Object.keys(l.parameters))
   const twice = names.find((name, i) => names.indexOf(name) < i)
   if (twice) throw new Error(`two layers have a parameter called ${twice}`)
-  return layer(Object.assign({}, ...all.map((l) => l.parameters)), (p, x, random) =>
-    all.reduce((y, l) => l(p, y, random), x),
+  return layer(Object.assign({}, ...layers.map((l) => l.parameters)), (p, x, random) =>
+    layers.reduce((y, l) => l(p, y, random), x),
   )
+}
+
+const learns = ({ parameters }: Layer) => Object.keys(parameters).length > 0
+
+/** Where the first layer is a sequence itself, its own first layer counts. */
+function splitOf(layers: readonly Layer[]): Split | undefined {
+  const at = layers.findIndex(learns)
+  if (at < 0) return undefined
+  const { first = layers[at]!, rest } = layers[at]!.split ?? {}
+  const after = [...(rest && learns(rest) ? [rest] : []), ...layers.slice(at + 1)]
+  const next = after.findIndex(learns)
+  const end = next < 0 ? after.length : next
+  return {
+    first: chain([...layers.slice(0, at), first, ...after.slice(0, end)]),
+    rest: chain(after.slice(end)),
+  }
 }
 
 /** The sum of two branches: a block and its projected shortcut, say. */

@@ -1,7 +1,7 @@
 /** A network to train: a layer, and the samples it takes. */
 import type { Tensor } from '@saddlepoint/autodiff'
 import type { RandomSource } from '../attacks/random-source.ts'
-import type { Layer } from './layers.ts'
+import type { Layer, Split } from './layers.ts'
 import { initialise, type Parameters, type ParameterSpec, type TracedParameters } from './parameters.ts'
 
 export interface Network {
@@ -14,6 +14,8 @@ export interface Network {
   readonly parameters: Readonly<Record<string, ParameterSpec>>
   /** Samples [N, …shape] → scores [N, classes]; with random numbers as in training, dropout and all. */
   logits(parameters: TracedParameters, x: Tensor, random?: RandomSource): Tensor
+  /** The scores in two steps, through the first layer and from there on, where the network is a sequence of layers. */
+  readonly split?: Split
   /** First values of the parameters for a seed. */
   initialise(seed: number): Parameters
 }
@@ -34,6 +36,7 @@ export function network(options: {
     bounds,
     parameters: body.parameters,
     logits: (parameters, x, random) => body(parameters, x, random),
+    ...(body.split && { split: body.split }),
     initialise: (seed) => initialise(body.parameters, seed),
   }
 }

@@ -51,5 +51,5 @@ export const linearNetwork = network({
   shape: [1 + WEAK],
   classes: 2,
   bounds: [-5, 5],
-  body: linear('head', 1 + WEAK, 2),
+  body: sequential(linear('head', 1 + WEAK, 2)),
 })

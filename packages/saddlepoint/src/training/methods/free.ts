@@ -24,6 +24,7 @@ export const free = method({
     const p = stopGradient(ball.project(context.memory(ball.zero().shape.slice(1))))
     const scores = context.logits(ball.apply(p))
     const loss = smoothedCrossEntropy(scores, context.labels, options.labelSmoothing)
-    return { loss, logits: scores, remember: ascend(ball, p, gradientOf(loss, p), ball.eps) }
+    // Of the sum, as that for the parameters is: one pass back is then both.
+    return { loss, logits: scores, remember: ascend(ball, p, gradientOf(loss.sum(), p), ball.eps) }
   },
 })

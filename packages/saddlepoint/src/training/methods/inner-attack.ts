@@ -38,7 +38,7 @@ export function ballOf({ x, bounds, strength }: MethodContext, { perturbation, e
 }
 
 /** A radius for each sample, [N]. */
-const radiusOf = (x: Tensor, strength: Tensor, eps: number) =>
+export const radiusOf = (x: Tensor, strength: Tensor, eps: number) =>
   expand(scalar(eps).mul(strength).reshape([1]), [x.shape[0]!])
 
 /** One step of `size` (in units of eps) up a gradient at p, back into the set. */

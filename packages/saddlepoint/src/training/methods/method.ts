@@ -26,6 +26,12 @@ export interface MethodContext {
   logits(x: Tensor, parameters?: TracedParameters): Tensor
   /** Scores as in use: what an inner attack climbs. */
   evaluate(x: Tensor, parameters?: TracedParameters): Tensor
+  /**
+   * The scores as in training in two steps: from samples to the output of the first layer, and from there on.
+   *
+   * @throws MethodOptionError if the network is not known as a sequence of layers
+   */
+  halves(): { first(x: Tensor): Tensor; rest(z: Tensor): Tensor }
   /** What the last step remembered, [N, …shape], zeros at first: for methods with a `memory`. */
   memory(shape: readonly number[]): Tensor
 }

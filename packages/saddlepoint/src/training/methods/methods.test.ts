@@ -22,6 +22,7 @@ import { MethodOptionError, type MethodContext, type TrainingMethod } from './me
 import { parseMethod } from './registry.ts'
 import { trades } from './trades.ts'
 import { vat } from './vat.ts'
+import { yopo } from './yopo.ts'
 
 const engine = createEngine({ workers: 0 })
 afterAll(() => engine.close())
@@ -50,6 +51,7 @@ test.each([
   'trades:steps=3',
   'mart:steps=3',
   'awp:steps=3',
+  'yopo:propagations=2,layerSteps=3',
 ])('%s makes robust', async (text) => {
   const method = parseMethod(text, { eps: 0.5 })
   const epochs = toy.epochs / Math.min(method.replays, 2)
@@ -105,6 +107,7 @@ async function lossOf(
         labelledWeight: scalar(weight),
         logits,
         evaluate: logits,
+        halves: () => ({ first: (v) => logits(v), rest: (v) => v }),
         memory: () => samples.mul(0),
       }).loss
     },
@@ -150,6 +153,12 @@ describe('the objective on a linear network is the closed form', () => {
     // Up or down, whichever the start beside the sample lies towards: 0.3 − 1.4 + 0.1 is down.
     const turned = divergence(score, score - eps * l1)
     expect(await lossOf(trades({ eps, steps: 4, beta: 3 }))).toBeCloseTo(softplus(-score) + 3 * turned, 3)
+  })
+  test('yopo: the mean over the points where its full passes are made', async () => {
+    const start = [0.3, 0.7, 0.2].map((u) => (2 * u - 1) * eps)
+    const first = score + start.reduce((s, v, i) => s + v * w[i]!, 0)
+    const wanted = (softplus(-first) + softplus(-(score - eps * l1))) / 2
+    expect(await lossOf(yopo({ eps, propagations: 2, layerSteps: 5 }))).toBeCloseTo(wanted, 4)
   })
   test('mart', async () => {
     const worst = score - eps * l1
@@ -227,6 +236,13 @@ test.each(Object.entries(radii))('the inner attack takes the set %s', async (nor
   const method = parseMethod('adversarial:steps=1', { perturbation: perturbations[norm]!, eps })
   const { epochs } = await train({ ...toy, network: net, data, method, epochs: 1, batch: 4, shard: 4 })
   expect(epochs[0]!.loss).toBeGreaterThan(0)
+})
+
+test('yopo needs a sequence of layers', async () => {
+  const method = yopo({ eps: 0.1 })
+  await expect(train({ ...toy, network: known, method })).rejects.toThrow(
+    /yopo needs the first layer by itself, and known is not known as a sequence of layers/,
+  )
 })
 
 test('what no sample remembers cannot be augmented', async () => {

@@ -14,6 +14,7 @@ import { smoothAdv } from './smooth-adv.ts'
 import { standard } from './standard.ts'
 import { trades } from './trades.ts'
 import { vat } from './vat.ts'
+import { yopo } from './yopo.ts'
 
 const members = [
   standard,
@@ -28,6 +29,7 @@ const members = [
   vat,
   noise,
   smoothAdv,
+  yopo,
 ]
 
 export const trainingMethods: Readonly<Record<string, MethodFactory>> = {

@@ -1,9 +1,10 @@
-import { createEngine, decodeModel } from '@saddlepoint/autodiff'
+import { abs, compile, createEngine, decodeModel, relu, sizeOf, type Tensor } from '@saddlepoint/autodiff'
 import { afterAll, describe, expect, test } from 'vitest'
 import { TracedProgram } from '../../attacks/program.ts'
 import { checkExport, exportNetwork } from '../export.ts'
 import { prefixed } from '../graphs.ts'
-import { countParameters, mapRecord } from '../parameters.ts'
+import { flatten, linear, sequential } from '../layers.ts'
+import { constants, countParameters, mapRecord } from '../parameters.ts'
 import { mnistCnn } from './mnist-cnn.ts'
 import { networks } from './registry.ts'
 
@@ -31,6 +32,29 @@ describe.each(Object.entries(networks))('%s', (name, definition) => {
     expect(await checkExport(bytes, made, parameters, { engine })).toBeLessThan(1e-3)
   })
 
+  test('goes through its first layer and then through the rest to the same scores', async () => {
+    const { first, rest } = made.split!
+    const [stem] = Object.keys(made.parameters)
+    expect(Object.keys(first.parameters).length).toBeLessThanOrEqual(4)
+    expect(Object.keys(first.parameters)[0]).toBe(stem)
+    expect({ ...first.parameters, ...rest.parameters }).toEqual(made.parameters)
+    const run = compile(
+      (x: Tensor) => {
+        const parameters = constants(made.initialise(3))
+        const whole = made.logits(parameters, x)
+        return abs(whole.sub(rest(parameters, first(parameters, x)))).max()
+      },
+      { engine, specs: [{ shape: [-1, ...shape] }] },
+    )
+    const x = {
+      type: 'float32' as const,
+      dims: [1, ...shape],
+      data: new Float32Array(sizeOf(shape)).fill(0.5),
+    }
+    expect(Number((await run(x)).data[0])).toBe(0)
+    await run.release()
+  })
+
   test.skipIf(!(name in counts))('has as many parameters as the original', () => {
     expect(countParameters(made.parameters)).toBe(counts[name])
   })
@@ -56,4 +80,12 @@ test('dropout changes scores in training only, anew at every draw', async () => 
   expect(a['training']!.data).toEqual(again['training']!.data)
   expect(a['training']!.data).not.toEqual(b['training']!.data)
   expect(a['use']!.data).toEqual(b['use']!.data)
+})
+
+test('the first layer of a sequence of sequences is the innermost one, with its activation', () => {
+  const inner = sequential(flatten, linear('a', 4, 3), relu, linear('b', 3, 3))
+  const { first, rest } = sequential(inner, relu, linear('c', 3, 2)).split!
+  expect(Object.keys(first.parameters)).toEqual(['a.weight', 'a.bias'])
+  expect(Object.keys(rest.parameters)).toEqual(['b.weight', 'b.bias', 'c.weight', 'c.bias'])
+  expect(sequential(relu, flatten).split).toBeUndefined()
 })
