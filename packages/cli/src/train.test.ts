@@ -1,5 +1,5 @@
 /** `saddle train`: what is written, what a kill leaves, and what is refused. */
-import { float32 } from '@saddlepoint/autodiff'
+import { float32, int64 } from '@saddlepoint/autodiff'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { decodeState } from 'saddlepoint'
@@ -141,6 +141,37 @@ test('few labels are kept, for methods that learn from the other samples and for
   const { code, stderr } = await saddle(mlp('few.onnx', '--labelled', '2'))
   expect(code).toBe(2)
   expect(stderr).toMatch(/--labelled 2: 2 labels are fewer than the 3 classes/)
+})
+
+test('a network is trained on the manifold of a generator, and against several sets', async () => {
+  // The generator draws any picture: its latent vectors are the pictures.
+  writeFileSync(at('encoder.onnx'), model({ nodes: [node('Flatten', 'x', 'y')] }))
+  const shape = int64([4], [-1, 1, 4, 4])
+  writeFileSync(
+    at('decoder.onnx'),
+    model({ shape: [16], nodes: [node('Reshape', 'x shape', 'y')], initializers: { shape } }),
+  )
+  const run = (...more: string[]) => saddleJson<Report>(mlp('sets.onnx', '--epochs', '1', ...more))
+  const generator = ['--decoder', at('decoder.onnx'), '--encoder', at('encoder.onnx')]
+  const latent = await run(
+    '--method',
+    'adversarial:steps=2',
+    '--norm',
+    'latent',
+    '--eps',
+    '0.1',
+    ...generator,
+  )
+  expect(latent.method.options).toMatchObject({ perturbation: 'latent', eps: 0.1 })
+  expect(latent.robustAccuracy).toBeLessThanOrEqual(latent.cleanAccuracy)
+  const both = await run('--method', 'against:sets=linf@0.05+l2@0.2,steps=2')
+  expect(both.method.options['sets']).toEqual([
+    { perturbation: 'linf', eps: 0.05 },
+    { perturbation: 'l2', eps: 0.2 },
+  ])
+  expect(both.robustAccuracy).toBeLessThanOrEqual(both.cleanAccuracy)
+  const without = await saddle(mlp('sets.onnx', '--norm', 'latent', '--eps', '0.1', '--method', 'fgsm'))
+  expect(without.stderr).toMatch(/the latent set needs a generator/)
 })
 
 describe('a given file', () => {

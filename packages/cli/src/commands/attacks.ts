@@ -4,7 +4,7 @@ import pc from 'picocolors'
 import { definitions, lossForms, optionsOf, perturbations, presets, type AttackDefinition } from 'saddlepoint'
 import { columns } from '../columns.ts'
 import { UsageError } from '../errors.ts'
-import { setNames } from './plan.ts'
+import { setNames } from './latent-set.ts'
 import { commonFlags, printJson, type CommonFlags } from './shared.ts'
 
 const CRITERIA = ['misclassified', 'targeted', 'confident:P', 'top-k:K', 'several joined by &']

@@ -1,8 +1,7 @@
 /** `saddle evaluate`: the main job. */
 import type { Command } from 'commander'
 import { Option } from 'commander'
-import { createHash } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import {
   COMBINE,
@@ -20,6 +19,7 @@ import { RunFolder } from '../run-folder.ts'
 import { versions } from '../versions.ts'
 import { isHttp } from './open-http.ts'
 import { batchFor, conventionsOf, engineOf, openBoth, openSubstitute } from './open.ts'
+import { hashOf } from './hash-of.ts'
 import { checkTarget, planFlags, planOf, radiiOf, type Plan, type PlanFlags } from './plan.ts'
 import {
   commonFlags,
@@ -311,15 +311,6 @@ function fingerprint(
     combine: flags.combine,
     generator: [flags.decoder, flags.encoder].map((file) => file && hashOf(file)),
     skipGradient: flags.skipGradient,
-  }
-}
-
-/** Undefined for a file that cannot be read, which is told when it is opened. */
-function hashOf(path: string): string | undefined {
-  try {
-    return createHash('sha256').update(readFileSync(path)).digest('hex')
-  } catch {
-    return undefined
   }
 }
 

@@ -3,7 +3,6 @@ import type { Command } from 'commander'
 import {
   AttackOptionError,
   isCascade,
-  latentOf,
   parseAttack,
   parseCriterion,
   parseLoss,
@@ -17,12 +16,10 @@ import {
 } from 'saddlepoint'
 import { openNpy } from '../data/index.ts'
 import { UsageError } from '../errors.ts'
-import { openModel } from './open.ts'
+import { checkGenerator, generatorFlags, latentSet, setNames, type GeneratorFlags } from './latent-set.ts'
 import { list, number } from './shared.ts'
 
-export interface PlanFlags {
-  decoder?: string
-  encoder?: string
+export interface PlanFlags extends GeneratorFlags {
   norm?: string[]
   /** Radii, or a file with one for each sample. */
   eps?: number[] | string
@@ -44,20 +41,15 @@ export interface Plan {
   readonly target: TargetClass | undefined
 }
 
-/** All sets by name; the last is made of the files of a generator. */
-export const setNames = [...Object.keys(perturbations), 'latent']
-
 const gather = (text: string, before: string[] = []) => [...before, ...text.split(/\s+/).filter(Boolean)]
 
 export function planFlags(command: Command): Command {
-  return command
-    .option(
-      '--norm <names>',
-      `norms: ${setNames.join(', ')}; linf if absent, or the set that the attacks bring along`,
-      list,
-    )
-    .option('--decoder <file>', 'for --norm latent: ONNX file from latent vectors to samples')
-    .option('--encoder <file>', 'for --norm latent: ONNX file from samples to latent vectors')
+  const normed = command.option(
+    '--norm <names>',
+    `norms: ${setNames.join(', ')}; linf if absent, or the set that the attacks bring along`,
+    list,
+  )
+  return generatorFlags(normed)
     .option(
       '--eps <values>',
       'radii, such as 8/255 or "2/255 4/255 8/255"; that of its paper if a norm has one; or .npy with one for each sample',
@@ -133,25 +125,14 @@ async function setsOf(flags: PlanFlags, attacks: readonly ConfiguredAttack[]): P
   if (unknown)
     throw new UsageError(`there is no norm "${unknown}"`, { hint: `there are ${setNames.join(', ')}` })
   if (!names.length) throw new UsageError('--norm is empty', { hint: 'write --norm linf' })
-  if (!names.includes('latent') && (flags.decoder ?? flags.encoder) !== undefined)
-    throw new UsageError('--decoder and --encoder are for the latent set', { hint: 'add --norm latent' })
-  return Promise.all(names.map((n) => perturbations[n] ?? generated(flags)))
+  checkGenerator(flags, names.includes('latent'))
+  return Promise.all(names.map((n) => perturbations[n] ?? latentSet(flags)))
 }
 
 /** Name of the set that an attack is for where none is asked for. */
 function ownSet({ definition: { perturbation, norms } }: ConfiguredAttack): string {
   if (perturbation) return perturbation.name
   return norms?.length === 1 && norms[0] === 'latent' ? 'latent' : 'linf'
-}
-
-/** The latent set of a generator's files. */
-async function generated({ decoder, encoder }: PlanFlags): Promise<Perturbation> {
-  if (!decoder || !encoder)
-    throw new UsageError('the latent set needs a generator', {
-      hint: 'add --decoder decoder.onnx --encoder encoder.onnx',
-    })
-  const [decode, encode] = await Promise.all([decoder, encoder].map((file) => openModel(file, {})))
-  return latentOf({ decode: decode!, encode: encode! })
 }
 
 /** The radius of their paper, if there is one for all. */

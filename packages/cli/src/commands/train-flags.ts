@@ -1,6 +1,7 @@
 /** The flags of `saddle train`. */
 import { Option, type Command } from 'commander'
-import { networks, perturbations, schedules, trainingMethods } from 'saddlepoint'
+import { networks, schedules, trainingMethods } from 'saddlepoint'
+import { generatorFlags, setNames, type GeneratorFlags } from './latent-set.ts'
 import {
   commonFlags,
   count,
@@ -12,7 +13,7 @@ import {
   type ModelFlags,
 } from './shared.ts'
 
-export interface TrainFlags extends CommonFlags, ModelFlags, DataFlags {
+export interface TrainFlags extends CommonFlags, ModelFlags, DataFlags, GeneratorFlags {
   output: string
   network?: string
   classes?: number
@@ -53,7 +54,7 @@ export function trainFlags(program: Command): Command {
       new Option(
         '--norm <name>',
         'perturbation set of the inner attack (the default of its method, mostly linf)',
-      ).choices(Object.keys(perturbations)),
+      ).choices(setNames),
     )
     .option('--eps <value>', 'its radius, such as 0.3 or 8/255', number)
     .option('--epochs <n>', 'passes over the data', count, 10)
@@ -87,5 +88,5 @@ export function trainFlags(program: Command): Command {
     .option('--checkpoint-seconds <s>', 'time between two writes of it within an epoch', number, 30)
     .option('--resume', 'go on from the checkpoint, if there is one')
     .option('--overwrite', 'start anew though there is a checkpoint')
-  return commonFlags(dataFlags(modelFlags(command)))
+  return commonFlags(dataFlags(modelFlags(generatorFlags(command))))
 }

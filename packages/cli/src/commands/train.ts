@@ -5,17 +5,13 @@ import { createHash } from 'node:crypto'
 import {
   accuracyOf,
   adamW,
-  adversarial,
   DivergedError,
   jitter,
   keepLabels,
   MethodOptionError,
-  parseMethod,
-  perturbations,
   schedules,
   sgd,
   train,
-  type Accuracy,
   type Optimiser,
   type TrainingData,
   type TrainingMethod,
@@ -29,22 +25,22 @@ import { Interrupted } from '../outcome.ts'
 import { progressDisplay } from '../progress.ts'
 import { absentClasses, checkHead, splitData, type SplitData } from '../train-data.ts'
 import { versions } from '../versions.ts'
+import { hashOf } from './hash-of.ts'
 import { engineOf } from './open.ts'
 import { printJson, stopOnCtrlC, talk, type Talk } from './shared.ts'
 import { trainFlags, type TrainFlags } from './train-flags.ts'
+import { JUDGED_STEPS, judgeOf, methodOf, named, setOf } from './train-method.ts'
 import { openSubject, type Subject } from './train-subject.ts'
 
 export function trainCommand(program: Command): void {
   trainFlags(program).action(run)
 }
 
-/** Steps of the PGD that held-out samples are judged by. */
-const JUDGED_STEPS = 20
-
 async function run(path: string | undefined, flags: TrainFlags): Promise<void> {
   const voice = talk(flags)
   checkFlags(path, flags)
-  const method = methodOf(flags)
+  const set = await setOf(flags)
+  const method = methodOf(flags, set)
   const engine = engineOf(flags, voice)
   try {
     const subject = await openSubject(path, flags, engine, voice)
@@ -67,7 +63,16 @@ async function run(path: string | undefined, flags: TrainFlags): Promise<void> {
     const difference = await subject.check(bytes, parameters)
     await writeFileAtomic(flags.output, [bytes])
     const sidecar = await writeSidecar(subject, flags.output)
-    const accuracy = parts.heldOut && (await judge(subject, parts, parameters, method, flags, engine))
+    const accuracy =
+      parts.heldOut &&
+      (await accuracyOf({
+        network: subject.network,
+        parameters,
+        data: parts.heldOut,
+        method: judgeOf(method, flags, set),
+        engine,
+        shard: flags.shard,
+      }))
     await checkpoint.remove()
     const report = {
       ...(path === undefined ? { network: subject.network.name } : { model: path }),
@@ -131,20 +136,6 @@ function labelled(data: TrainingData, { labelled: count, seed }: TrainFlags): Tr
   }
 }
 
-function methodOf({ method: text, norm, eps }: TrainFlags): TrainingMethod {
-  const perturbation = norm === undefined ? undefined : perturbations[norm]
-  try {
-    return parseMethod(text, { perturbation, eps: eps ?? perturbation?.eps })
-  } catch (error) {
-    if (!(error instanceof MethodOptionError)) throw error
-    const needsEps = /option eps/.test(error.message) && eps === undefined
-    throw new UsageError(needsEps ? `--method ${text} needs a radius` : error.message, {
-      ...(needsEps && { hint: 'add --eps 0.3 or --eps 8/255' }),
-      cause: error,
-    })
-  }
-}
-
 function checkClasses(
   { network, data }: Subject,
   { train: part, heldOut }: SplitData,
@@ -186,6 +177,7 @@ function checkpointOf(
     strengthWarmUp,
     augment,
     ...(flags.labelled !== undefined && { labelledShare: flags.labelledShare }),
+    ...(flags.decoder !== undefined && { generator: [flags.decoder, flags.encoder!].map(hashOf) }),
   }
   return new Checkpoint(flags.checkpoint ?? `${flags.output}.checkpoint`, settings, flags.checkpointSeconds)
 }
@@ -280,36 +272,11 @@ function optimiserOf({ optimiser, weightDecay }: TrainFlags): Optimiser {
   return optimiser === 'sgd' ? sgd({ weightDecay }) : adamW({ weightDecay })
 }
 
-/** Clean accuracy, and that under PGD in the set of the method (or of --norm and --eps). */
-function judge(
-  { network }: Subject,
-  { heldOut }: SplitData,
-  parameters: TrainingState['parameters'],
-  { threat }: TrainingMethod,
-  { norm = 'linf', eps, shard }: TrainFlags,
-  engine: Engine,
-): Promise<Accuracy> {
-  const set = threat ?? (eps === undefined ? undefined : { perturbation: perturbations[norm]!, eps })
-  const method = set && adversarial({ ...set, steps: JUDGED_STEPS })
-  return accuracyOf({ network, parameters, data: heldOut!, method, engine, shard })
-}
-
 async function writeSidecar({ conventions }: Subject, output: string): Promise<string | undefined> {
   if (!conventions || !Object.keys(conventions).length) return undefined
   const path = `${output.replace(/\.onnx$/, '')}.saddle.json`
   await writeFileAtomic(path, `${JSON.stringify(conventions, null, 2)}\n`)
   return path
-}
-
-/** Options with the names of sets and losses in place of themselves. */
-function named({ options }: TrainingMethod): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(options).map(([key, value]) => {
-      const isNamed =
-        (typeof value === 'object' || typeof value === 'function') && value !== null && 'name' in value
-      return [key, isNamed ? (value as { name: string }).name : value]
-    }),
-  )
 }
 
 const share = (v: number) => `${(v * 100).toFixed(1)} %`

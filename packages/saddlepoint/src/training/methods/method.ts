@@ -73,8 +73,10 @@ export interface TrainingMethod {
   /** Whether it learns from samples labelled `UNLABELLED`, too; others are not given any. */
   readonly unlabelled: boolean
   readonly memory?: MemoryRule
-  /** What it defends against, if anything. */
+  /** What it defends against, if that is one set. */
   readonly threat?: Threat
+  /** What it defends against, where that is several. */
+  readonly threats?: readonly Threat[]
   /** Whether its inner attack takes a single step, so that it may overfit catastrophically. */
   readonly singleStep: boolean
   objective(context: MethodContext): Objective
@@ -118,7 +120,7 @@ export function method<Options extends z.ZodObject>(
       throw new MethodOptionError(`${name}: ${at}${issue!.message}; its options are ${known}`)
     }
     const options = parsed.data as z.output<Options>
-    const { perturbation, eps } = options as Partial<Threat>
+    const { perturbation, eps, sets } = options as Partial<Threat> & { readonly sets?: readonly Threat[] }
     return {
       name,
       reference,
@@ -130,6 +132,7 @@ export function method<Options extends z.ZodObject>(
       singleStep: definition.singleStep?.(options) ?? false,
       ...(definition.memory && { memory: definition.memory(options) }),
       ...(perturbation && eps !== undefined && { threat: { perturbation, eps } }),
+      ...(sets && { threats: sets }),
       objective: (context) => definition.objective(context, options),
     }
   }

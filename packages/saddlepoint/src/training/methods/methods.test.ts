@@ -1,4 +1,13 @@
-import { compile, createEngine, float32, int64, scalar, type Tensor } from '@saddlepoint/autodiff'
+import {
+  compile,
+  constant,
+  createEngine,
+  float32,
+  int64,
+  matMul,
+  scalar,
+  type Tensor,
+} from '@saddlepoint/autodiff'
 import { afterAll, describe, expect, test } from 'vitest'
 import { accuracyOf } from '../accuracy.ts'
 import { probeOverfitting } from '../catastrophic-overfitting.ts'
@@ -8,7 +17,7 @@ import { adamW, sgd } from '../optimisers.ts'
 import { fill } from '../parameters.ts'
 import { cyclic } from '../schedules.ts'
 import { decodeState, encodeState } from '../state.ts'
-import { perturbations } from '../../perturbations/index.ts'
+import { latentOf, perturbations } from '../../perturbations/index.ts'
 import { mlp } from '../networks/mlp.ts'
 import { linearNetwork, strongAndWeak } from '../toy.test.support.ts'
 import { train, type TrainOptions } from '../train.ts'
@@ -52,6 +61,7 @@ test.each([
   'mart:steps=3',
   'awp:steps=3',
   'yopo:propagations=2,layerSteps=3',
+  'against:sets=linf@0.5+l2@1,steps=3',
 ])('%s makes robust', async (text) => {
   const method = parseMethod(text, { eps: 0.5 })
   const epochs = toy.epochs / Math.min(method.replays, 2)
@@ -119,7 +129,7 @@ async function lossOf(
         { shape: [2, 3] },
         { shape: [2] },
         { shape: [] },
-        { shape: [-1, 3] },
+        { shape: [-1, drawn.length] },
       ],
     },
   )
@@ -131,7 +141,7 @@ async function lossOf(
     matrix,
     zero,
     1,
-    float32([1, 3], drawn),
+    float32([1, drawn.length], drawn),
   )
   await run.release()
   return Number(result.data[0])
@@ -159,6 +169,29 @@ describe('the objective on a linear network is the closed form', () => {
     const first = score + start.reduce((s, v, i) => s + v * w[i]!, 0)
     const wanted = (softplus(-first) + softplus(-(score - eps * l1))) / 2
     expect(await lossOf(yopo({ eps, propagations: 2, layerSteps: 5 }))).toBeCloseTo(wanted, 4)
+  })
+  test('against: the worst of its sets, or their mean', async () => {
+    const ends = [eps * l1, 2 * Math.hypot(...w)].map((reach) => softplus(-(score - reach)))
+    const sets = 'linf@0.3+l2@2'
+    const found = (combine: string) =>
+      lossOf(parseMethod(`against:sets=${sets},combine=${combine},randomStart=false`))
+    expect(await found('max')).toBeCloseTo(Math.max(...ends), 3)
+    expect(await found('average')).toBeCloseTo((ends[0]! + ends[1]!) / 2, 3)
+  })
+  test('adversarial on the manifold of a generator: only what it can draw', async () => {
+    const [direction, column] = [
+      [1, 3],
+      [3, 1],
+    ].map((dims) => constant(float32(dims, [0.5, 0.25, -1])))
+    const sample = [0.25, 0.125, -0.5]
+    const perturbation = latentOf({
+      decode: (z) => matMul(z, direction!),
+      encode: (v) => matMul(v, column!).div(1.3125),
+    })
+    const clean = sample.reduce((s, v, i) => s + v * w[i]!, 0)
+    const slope = w[0]! * 0.5 + w[1]! * 0.25 - w[2]!
+    const found = await lossOf(adversarial({ perturbation, eps, steps: 4 }), { sample, noise: [0.7] })
+    expect(found).toBeCloseTo(softplus(-(clean - eps * Math.abs(slope))), 4)
   })
   test('mart', async () => {
     const worst = score - eps * l1
@@ -306,5 +339,14 @@ test('a method that there is not, or an option that it has not, is named', () =>
   expect(() => parseMethod('noise')).toThrow(/noise: option sigma/)
   expect(() => parseMethod('fast:speed=2', { eps: 0.1 })).toThrow(/speed.*its options are perturbation, eps/)
   expect(() => parseMethod('trades:beta', { eps: 0.1 })).toThrow(/not written option=value/)
+  expect(() => parseMethod('against')).toThrow(/against: option sets/)
+  expect(() => parseMethod('against:sets=linf@0.3+l3@1')).toThrow(/no perturbation set "l3"; there are linf/)
+  expect(() => parseMethod('against:sets=linf')).toThrow(/linf needs a radius, as in linf@0.3/)
+  expect(() => parseMethod('against:sets=linf@x')).toThrow(/"x" is not a number or a fraction/)
+  const { threats } = parseMethod('against:sets=linf@8/255+rotation')
+  expect(threats!.map((t) => [t.perturbation.name, t.eps])).toEqual([
+    ['linf', 8 / 255],
+    ['rotation', perturbations['rotation']!.eps],
+  ])
   expect(parseMethod('pgd:eps=8/255,steps=3').options).toMatchObject({ eps: 8 / 255, steps: 3 })
 })

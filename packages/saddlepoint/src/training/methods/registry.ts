@@ -2,6 +2,7 @@
 import { parseFraction } from '../../model/conventions.ts'
 import { parseLoss } from '../../losses/registry.ts'
 import { adversarial } from './adversarial.ts'
+import { against } from './against.ts'
 import { atta } from './atta.ts'
 import { awp } from './awp.ts'
 import { fast } from './fast.ts'
@@ -30,6 +31,7 @@ const members = [
   noise,
   smoothAdv,
   yopo,
+  against,
 ]
 
 export const trainingMethods: Readonly<Record<string, MethodFactory>> = {
