@@ -21,6 +21,16 @@ export const recipes: readonly RecipeCard[] = [
     load: async () => (await import('./fooling-noise.ts')).foolingNoise,
   },
   {
+    name: 'gmvae',
+    title: 'a Gaussian-mixture VAE that rejects and reclassifies, and attacks that know its thresholds',
+    covers: ['C1–C7'],
+    source:
+      'Ghosh, Losalka, Black 2019: Resisting adversarial attacks using Gaussian mixture variational autoencoders',
+    data: ['mnist'],
+    seconds: { full: 1800, fast: 25 },
+    load: async () => (await import('./gmvae.ts')).gmvaeRecipe,
+  },
+  {
     name: 'training-methods',
     title: 'adversarial training by every method: what each costs, and what is left of it under attack',
     covers: ['D4'],

@@ -1,0 +1,147 @@
+/** Trains the Gaussian-mixture VAEs of the recipe, and keeps what they have learned. */
+import { float32, int64, rows, sizeOf } from '@saddlepoint/autodiff'
+import {
+  adamW,
+  checkGmVaeExport,
+  cyclic,
+  elbo,
+  exportGmVae,
+  fitThresholds,
+  jitter,
+  keepLabels,
+  mnistGmVae,
+  train,
+  type Parameters,
+  type TrainedGmVae,
+  type TrainingData,
+  UNLABELLED,
+} from 'saddlepoint'
+import type { Kitchen } from './recipe.ts'
+
+export interface Schooling {
+  readonly seed: number
+  /** Images in training, and those after them that thresholds are set on. */
+  readonly images: number
+  readonly held: number
+  readonly epochs: number
+  /** Images that keep their label. @default all */
+  readonly labels?: number
+}
+
+/** Found on training images that were held out. */
+export const SETTINGS = {
+  separation: 20,
+  rate: 0.002,
+  batch: 128,
+  shift: 1,
+  /** Share of a class's images that its two thresholds reject together. */
+  rejected: 0.025,
+  /** Where labels are few: their share of each batch, and the weight of the distance from a known mean. */
+  labelledShare: 0.25,
+  labelledWeight: 10,
+} as const
+
+/** How the decoder alone looks for the class of what was rejected. */
+export const RECLASSIFICATION = { steps: 60, rate: 0.2, prior: 1, starts: 2 } as const
+
+export const network = () => mnistGmVae({ separation: SETTINGS.separation })
+
+interface Kept {
+  /** Values in the order of the network's parameters, little-endian float32 as base64. */
+  readonly parameters: string
+  readonly latentDistance: readonly number[]
+  readonly reconstructionError: readonly number[]
+}
+
+/** The last images of the data are held out: from them come the thresholds, and every choice that a recipe's figures do not show. */
+export async function school(
+  kitchen: Kitchen,
+  id: string,
+  schooling: Schooling,
+  data: TrainingData,
+): Promise<TrainedGmVae> {
+  const vae = network()
+  const kept = await kitchen.once(id, { ...schooling, ...SETTINGS }, () =>
+    learn(kitchen, id, schooling, data),
+  )
+  const parameters = read(vae.parameters, kept.parameters)
+  const each = (values: readonly number[]) => float32([vae.classes], values)
+  const thresholds = {
+    latentDistance: each(kept.latentDistance),
+    reconstructionError: each(kept.reconstructionError),
+  }
+  return { vae, parameters, thresholds }
+}
+
+async function learn(
+  kitchen: Kitchen,
+  id: string,
+  { seed, images, held, epochs, labels }: Schooling,
+  data: TrainingData,
+): Promise<Kept> {
+  const { engine, signal } = kitchen
+  const { rate, batch, shift, rejected, labelledShare, labelledWeight } = SETTINGS
+  const vae = network()
+  const seen = part(data, 0, images)
+  const few = labels !== undefined
+  const { parameters } = await train({
+    network: vae,
+    data: few ? keepLabels(seen, labels, seed) : seen,
+    method: elbo(vae, few ? { labelledWeight } : {}),
+    ...(few && { labelledShare, strengthWarmUp: 0.5 }),
+    optimiser: adamW({ weightDecay: 0 }),
+    rate,
+    schedule: cyclic(),
+    epochs,
+    batch,
+    shard: batch / 2,
+    seed,
+    engine,
+    signal,
+    augment: jitter({ shift, brightness: 0, contrast: 0 }),
+    onStep: ({ done }) => kitchen.progress(`${id}: training`, Math.round(100 * done), 100),
+  })
+  const others = part(data, images, images + held)
+  // Where labels are few, the images held out have none either.
+  const unlabelled = int64(
+    [held],
+    Array.from({ length: held }, () => UNLABELLED),
+  )
+  const judged = few ? { ...others, labels: unlabelled } : others
+  const thresholds = await fitThresholds(vae, parameters, judged, { rejected, engine })
+  const file = exportGmVae(vae, parameters, thresholds)
+  await checkGmVaeExport(file, vae, parameters, thresholds, { engine })
+  await kitchen.write(`${id}.onnx`, file)
+  return {
+    parameters: written(vae.parameters, parameters),
+    latentDistance: Array.from(thresholds.latentDistance.data, Number),
+    reconstructionError: Array.from(thresholds.reconstructionError.data, Number),
+  }
+}
+
+export const part = ({ images, labels }: TrainingData, from: number, to: number): TrainingData => ({
+  images: rows(images, from, to),
+  labels: rows(labels, from, to),
+})
+
+type Specs = ReturnType<typeof network>['parameters']
+
+function written(specs: Specs, parameters: Parameters): string {
+  const parts = Object.keys(specs).map((name) =>
+    Buffer.from((parameters[name]!.data as Float32Array).slice().buffer),
+  )
+  return Buffer.concat(parts).toString('base64')
+}
+
+function read(specs: Specs, text: string): Parameters {
+  const bytes = Buffer.from(text, 'base64')
+  let at = 0
+  return Object.fromEntries(
+    Object.entries(specs).map(([name, { shape }]) => {
+      const length = sizeOf(shape)
+      const data = Float32Array.from({ length }, (_, i) => bytes.readFloatLE(at + 4 * i))
+      at += 4 * length
+      return [name, float32(shape, data)]
+    }),
+  )
+}

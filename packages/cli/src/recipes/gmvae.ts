@@ -1,0 +1,451 @@
+/**
+ * The Gaussian-mixture variational autoencoder that rejects and reclassifies, on MNIST. Ghosh, Losalka, Black 2019: Resisting
+ * adversarial attacks using Gaussian mixture variational autoencoders.
+ */
+import { takeRows, type NDArray } from '@saddlepoint/autodiff'
+import {
+  bim,
+  fgsm,
+  judgeGmVae,
+  mim,
+  pgd,
+  reclassifyGmVae,
+  selective,
+  type ConfiguredAttack,
+  type SelectiveFigures,
+  type Target,
+  type TrainedGmVae,
+  type TrainingData,
+} from 'saddlepoint'
+import {
+  adversarialAttack,
+  assail,
+  encoderOf,
+  foolingAttack,
+  randomImages,
+  type Subjects,
+} from './gmvae-attacks.ts'
+import {
+  contactSheet,
+  latentSpace,
+  pairs,
+  rateCurves,
+  rowOf,
+  throughCurves,
+  type Codes,
+  type Rates,
+  type Shown,
+} from './gmvae-figures.ts'
+import { RECLASSIFICATION, school, SETTINGS } from './gmvae-training.ts'
+import { overSeeds, share, type Asked, type Measurement } from './measurement.ts'
+import type { Figure, Findings, Kitchen } from './recipe.ts'
+
+interface Scale {
+  /** Images in training, and those held out. */
+  readonly images: number
+  readonly held: number
+  readonly epochs: number
+  readonly tested: number
+  /** Test images that meet FGSM and the other attacks on the encoder. */
+  readonly attacked: number
+  /** Images that the decoder alone is asked about, at most. */
+  readonly reclassified: number
+  readonly few: { readonly labels: readonly number[]; readonly epochs: number }
+  /** Images under attacks that know the thresholds, random images under fooling, and their steps. */
+  readonly knowing: {
+    readonly samples: number
+    readonly steps: number
+    readonly eps: readonly number[]
+    readonly foolingEps: readonly number[]
+  }
+}
+
+const whole: Scale = {
+  images: 55_000,
+  held: 5000,
+  epochs: 8,
+  tested: 10_000,
+  attacked: 500,
+  reclassified: 400,
+  few: { labels: [1000, 100], epochs: 4 },
+  knowing: {
+    samples: 100,
+    steps: 200,
+    eps: [0.05, 0.1, 0.2, 0.3],
+    foolingEps: [0.1, 0.2, 0.3, 0.4, 0.5, 1],
+  },
+}
+/** Seconds: the rejection under FGSM, and that it does not hold against who knows of it. */
+const small: Scale = {
+  images: 4000,
+  held: 1000,
+  epochs: 4,
+  tested: 500,
+  attacked: 50,
+  reclassified: 20,
+  few: { labels: [], epochs: 0 },
+  knowing: { samples: 10, steps: 40, eps: [0.3], foolingEps: [0.3, 1] },
+}
+
+const EPS = [0, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3]
+const LARGEST = EPS.at(-1)!
+/** As they come, but for the loss; all of their steps are made, as in the paper's library. */
+const naive: Readonly<Record<string, ConfiguredAttack>> = {
+  PGD: pgd({ iterates: 'last' }),
+  BIM: bim({ iterates: 'last' }),
+  MIM: mim({ iterates: 'last' }),
+}
+
+interface Report {
+  readonly clean: SelectiveFigures
+  /** What the decoder alone makes of rejected test images. */
+  readonly recovered: SelectiveFigures
+  readonly rates: readonly Rates[]
+  /** What it makes of images under FGSM at the largest eps that were rejected. */
+  readonly reclassified: SelectiveFigures
+  readonly naive: Readonly<Record<string, SelectiveFigures>>
+}
+
+/** The share that succeeds by eps. */
+interface Through {
+  readonly eps: number
+  readonly successes: number
+  readonly samples: number
+}
+
+interface Knowing {
+  readonly adversarial: readonly Through[]
+  readonly fooling: readonly Through[]
+}
+
+export async function gmvaeRecipe(kitchen: Kitchen): Promise<Findings> {
+  const scale = kitchen.fast ? small : whole
+  const data = await kitchen.training('mnist', { limit: scale.images + scale.held })
+  const test = await kitchen.data('mnist', { limit: scale.tested })
+  const subjects: Subjects = { x: await test.batch(0, test.length), labels: Array.from(test.labels) }
+  const { images, held, epochs } = scale
+  const reports: Report[] = []
+  const first = kitchen.seeds[0]!
+  let shown: { knowing: Knowing; figures: Figure[] } | undefined
+  for (const seed of kitchen.seeds) {
+    if (kitchen.signal.aborted) break
+    const id = `supervised-${seed}`
+    const trained = await school(kitchen, id, { seed, images, held, epochs }, data)
+    const report = await kitchen.once(`${id}-report`, { scale, seed, SETTINGS, RECLASSIFICATION }, () =>
+      examine(kitchen, scale, trained, subjects, seed),
+    )
+    reports.push(report)
+    kitchen.say(`seed ${seed}: ${line(report)}`)
+    if (seed === first) shown = await attackKnowing(kitchen, scale, trained, subjects, seed)
+  }
+  const semi: Record<string, SelectiveFigures> = {}
+  for (const labels of scale.few.labels) {
+    if (kitchen.signal.aborted) break
+    semi[labels] = await withFewLabels(kitchen, scale, labels, data, subjects)
+    kitchen.say(
+      `${labels} labels: right without thresholds ${percent(1 - semi[labels].errorWithoutThresholds)}`,
+    )
+  }
+  return {
+    prose: prose(kitchen, scale),
+    numbers: [...ofSeeds(reports), ...ofKnowing(shown?.knowing), ...ofLabels(semi)],
+    figures: [...(reports[0] ? [rateCurves(reports[0].rates)] : []), ...(shown?.figures ?? [])],
+    details: {
+      reports,
+      knowing: shown?.knowing,
+      semi,
+      settings: SETTINGS,
+      reclassification: RECLASSIFICATION,
+    },
+  }
+}
+
+async function examine(
+  kitchen: Kitchen,
+  scale: Scale,
+  trained: TrainedGmVae,
+  { x, labels }: Subjects,
+  seed: number,
+): Promise<Report> {
+  const { engine } = kitchen
+  const verdicts = await judgeGmVae(trained, x, { engine })
+  const clean = selective(verdicts, labels)
+  const again = async (images: NDArray, truth: readonly number[], reject: readonly boolean[]) => {
+    const rejected = reject.flatMap((r, i) => (r ? [i] : [])).slice(0, scale.reclassified)
+    if (!rejected.length) return selective({ label: [], reject: [] }, [])
+    const own = rejected.map((i) => truth[i]!)
+    return selective(
+      await reclassifyGmVae(trained, takeRows(images, rejected), { ...RECLASSIFICATION, engine }),
+      own,
+    )
+  }
+  const recovered = await again(x, labels, verdicts.reject)
+  const model = await encoderOf(trained, kitchen)
+  const few = firstOf({ x, labels }, scale.attacked)
+  const rates: Rates[] = []
+  let reclassified = recovered
+  for (const eps of EPS) {
+    const stage = `fgsm, eps ${eps}`
+    const { adversarials } = eps
+      ? await assail(kitchen, model, few, { stage, attack: fgsm(), eps, seed })
+      : { adversarials: few.x }
+    const found = await judgeGmVae(trained, adversarials, { engine })
+    rates.push({ eps, ...selective(found, few.labels) })
+    if (eps === LARGEST) reclassified = await again(adversarials, few.labels, found.reject)
+  }
+  const attacked: Record<string, SelectiveFigures> = {}
+  for (const [name, attack] of Object.entries(naive)) {
+    const { adversarials } = await assail(kitchen, model, few, { stage: name, attack, eps: LARGEST, seed })
+    attacked[name] = selective(await judgeGmVae(trained, adversarials, { engine }), few.labels)
+  }
+  return { clean, recovered, rates, reclassified, naive: attacked }
+}
+
+const firstOf = ({ x, labels }: Subjects, count: number): Subjects =>
+  pick(
+    { x, labels },
+    labels.slice(0, count).map((_, i) => i),
+  )
+
+const pick = ({ x, labels }: Subjects, chosen: readonly number[]): Subjects => ({
+  x: takeRows(x, chosen),
+  labels: chosen.map((i) => labels[i]!),
+})
+
+/** Pictures of a sheet, and of a row of a figure. */
+const SHEET = 100
+const ROW = 10
+
+async function attackKnowing(
+  kitchen: Kitchen,
+  { knowing: { samples, steps, eps: radii, foolingEps }, attacked }: Scale,
+  trained: TrainedGmVae,
+  subjects: Subjects,
+  seed: number,
+): Promise<{ knowing: Knowing; figures: Figure[] }> {
+  const { engine } = kitchen
+  const model: Target = await encoderOf(trained, kitchen)
+  const many = firstOf(subjects, attacked)
+  const verdicts = await judgeGmVae(trained, many.x, { engine })
+  // Only what is right and let through can be lost.
+  const standing = many.labels.flatMap((y, i) => (verdicts.label[i] === y && !verdicts.reject[i] ? [i] : []))
+  const own = pick(many, standing.slice(0, samples))
+  const figures: Figure[] = []
+
+  const adversarial: Through[] = []
+  for (const eps of radii) {
+    const { adversarials } = await adversarialAttack(kitchen, model, own, { trained, eps, steps, seed })
+    const found = await judgeGmVae(trained, adversarials, { engine })
+    const through = own.labels.flatMap((y, i) => (found.label[i] !== y && !found.reject[i] ? [i] : []))
+    adversarial.push({ eps, successes: through.length, samples: own.labels.length })
+    kitchen.say(
+      `adversarial, knowing both thresholds, eps ${eps}: ${through.length} of ${own.labels.length} let through`,
+    )
+    if (eps !== radii.at(-1)) continue
+    const shown = through.map((i): Shown => ({
+      before: rowOf(own.x, i),
+      after: rowOf(adversarials, i),
+      caption: `${own.labels[i]} → ${found.label[i]}`,
+    }))
+    await sheet(kitchen, 'adversarial.png', shown)
+    if (shown.length)
+      figures.push(
+        pairs(
+          'adversarial',
+          `Let through at eps ${eps}`,
+          'Test digits, and what passes both thresholds as another class.',
+          shown.slice(0, ROW),
+        ),
+      )
+  }
+
+  const noise = randomImages(Math.max(samples / 2, 10), seed)
+  const fooling: Through[] = []
+  for (const eps of foolingEps) {
+    const { adversarials } = await foolingAttack(kitchen, model, noise, { trained, eps, steps, seed })
+    const found = await judgeGmVae(trained, adversarials, { engine })
+    const through = found.reject.flatMap((r, i) => (r ? [] : [i]))
+    fooling.push({ eps, successes: through.length, samples: found.reject.length })
+    kitchen.say(`fooling, eps ${eps}: ${through.length} of ${found.reject.length} let through`)
+    const shown = through.map((i): Shown => ({
+      before: rowOf(noise, i),
+      after: rowOf(adversarials, i),
+      caption: `${found.label[i]}`,
+    }))
+    if (shown.length) {
+      await sheet(kitchen, `fooling-${eps}.png`, shown)
+      figures.push(
+        pairs(
+          `fooling-${eps}`,
+          `Random images let through at eps ${eps}`,
+          'Noise, and what passes both thresholds as a digit.',
+          shown.slice(0, ROW),
+        ),
+      )
+    }
+  }
+  const knowing = { adversarial, fooling }
+  const curve = (all: readonly Through[]) => all.map((t) => [t.eps, t.successes / t.samples] as const)
+  const { latent } = trained.vae
+  const attackedCodes = await assail(kitchen, model, many, {
+    stage: 'fgsm, codes',
+    attack: fgsm(),
+    eps: 0.1,
+    seed,
+  })
+  const moved = await judgeGmVae(trained, attackedCodes.adversarials, { engine })
+  const sets: Codes[] = [
+    { name: 'test images', latent, code: verdicts.code, label: verdicts.label },
+    { name: 'under FGSM at 0.1, where they end', latent, code: moved.code, label: moved.label },
+  ]
+  await kitchen.write('codes.json', JSON.stringify(sets))
+  const thresholds = Array.from(trained.thresholds.latentDistance.data, Number)
+  figures.unshift(
+    latentSpace(sets, { separation: SETTINGS.separation, thresholds }),
+    throughCurves({ 'from test images': curve(adversarial), 'from random images': curve(fooling) }),
+  )
+  return { knowing, figures }
+}
+
+async function sheet(kitchen: Kitchen, name: string, shown: readonly Shown[]): Promise<void> {
+  if (!shown.length) return
+  const pictures = shown.slice(0, SHEET)
+  const rows = Array.from({ length: Math.ceil(pictures.length / ROW) }, (_, r) =>
+    pictures.slice(r * ROW, (r + 1) * ROW),
+  )
+  const blank = new Float32Array(28 * 28).fill(1)
+  const full = (row: readonly Float32Array[]) => [
+    ...row,
+    ...Array.from({ length: ROW - row.length }, () => blank),
+  ]
+  const all = rows.flatMap((row) => [...full(row.map((s) => s.before)), ...full(row.map((s) => s.after))])
+  await kitchen.write(name, await contactSheet(all, ROW))
+}
+
+async function withFewLabels(
+  kitchen: Kitchen,
+  { images, held, few }: Scale,
+  labels: number,
+  data: TrainingData,
+  { x, labels: truth }: Subjects,
+): Promise<SelectiveFigures> {
+  const seed = kitchen.seeds[0]!
+  const trained = await school(
+    kitchen,
+    `labels-${labels}-${seed}`,
+    { seed, images, held, epochs: few.epochs, labels },
+    data,
+  )
+  return selective(await judgeGmVae(trained, x, { engine: kitchen.engine }), truth)
+}
+
+const percent = (v: number) => `${(100 * v).toFixed(2)} %`
+
+const line = ({ clean, recovered, rates, reclassified, naive: attacked }: Report) =>
+  `error ${percent(clean.errorWithoutThresholds)}, with thresholds ${percent(clean.error)}, rejected ${percent(clean.rejection)}, ` +
+  `of those recovered ${percent(recovered.accuracy)}; FGSM error ${percent(worstError(rates))} at most, ` +
+  `rejected ${percent(rates.at(-1)!.rejection)} at ${LARGEST}, of those reclassified right ${percent(reclassified.accuracy)}; rejected under ` +
+  Object.entries(attacked)
+    .map(([name, f]) => `${name} ${percent(f.rejection)}`)
+    .join(', ')
+
+const worstError = (rates: readonly Rates[]) => Math.max(...rates.map((r) => r.error))
+
+const PAPER = 'Ghosh, Losalka, Black 2019, MNIST, supervised'
+
+function ofSeeds(reports: readonly Report[]): Measurement[] {
+  if (!reports.length) return []
+  const row = (
+    id: string,
+    what: string,
+    of: (r: Report) => number,
+    published: number | undefined,
+    mark?: string,
+  ) =>
+    overSeeds(id, what, reports.map(of), {
+      ...(published !== undefined && { published, source: PAPER }),
+      ...(mark !== undefined && { mark }),
+    })
+  return [
+    row('error', 'Error without thresholds', (r) => r.clean.errorWithoutThresholds, 0.0033, '<= 0.01'),
+    row('error-thresholds', 'Error with both thresholds', (r) => r.clean.error, 0.0022, '<= 0.0035'),
+    row('rejected', 'Test images rejected', (r) => r.clean.rejection, 0.0181, '<= 0.035'),
+    row('accuracy', 'Accuracy with both thresholds', (r) => r.clean.accuracy, 0.9797),
+    row(
+      'recovered',
+      'Of rejected test images, right by the decoder alone',
+      (r) => r.recovered.accuracy,
+      0.608,
+      '>= 0.5',
+    ),
+    row(
+      'accuracy-recovered',
+      'Accuracy after that',
+      (r) => r.clean.accuracy + r.clean.rejection * r.recovered.accuracy,
+      0.9907,
+    ),
+    row(
+      'fgsm-error',
+      `FGSM on the encoder, eps 0 to ${LARGEST}: largest error`,
+      (r) => worstError(r.rates),
+      0.04,
+      '<= 0.04',
+    ),
+    row('fgsm-rejected', `FGSM at ${LARGEST}: rejected`, (r) => r.rates.at(-1)!.rejection, 1, '>= 0.95'),
+    row(
+      'fgsm-reclassified',
+      `FGSM at ${LARGEST}: of those, right by the decoder alone`,
+      (r) => r.reclassified.accuracy,
+      0.87,
+      '>= 0.8',
+    ),
+    ...Object.keys(naive).map((name) =>
+      row(
+        `naive-${name.toLowerCase()}`,
+        `${name} on the encoder at ${LARGEST}: rejected`,
+        (r) => r.naive[name]!.rejection,
+        1,
+        '>= 0.99',
+      ),
+    ),
+  ]
+}
+
+function ofKnowing(knowing: Knowing | undefined): Measurement[] {
+  if (!knowing) return []
+  const asked: Asked = { published: 0, source: PAPER }
+  return [
+    ...knowing.adversarial.map(({ eps, successes, samples }) =>
+      share(
+        `knowing-${eps}`,
+        `Knowing both thresholds, eps ${eps}: let through as another class`,
+        successes,
+        samples,
+        asked,
+      ),
+    ),
+    ...knowing.fooling.map(({ eps, successes, samples }) =>
+      share(`fooling-${eps}`, `Random images, eps ${eps}: let through as a digit`, successes, samples, asked),
+    ),
+  ]
+}
+
+const ofLabels = (semi: Readonly<Record<string, SelectiveFigures>>): Measurement[] =>
+  Object.entries(semi).map(([labels, f]) =>
+    share(
+      `labels-${labels}`,
+      `${labels} labels: right without thresholds`,
+      Math.round(f.samples * (1 - f.errorWithoutThresholds)),
+      f.samples,
+      labels === '1000' ? { mark: '>= 0.95' } : {},
+    ),
+  )
+
+const prose = ({ seeds }: Kitchen, { images, held, tested, attacked, knowing }: Scale): string[] => [
+  `An encoder and a decoder around a latent space of ten Gaussians, one for each digit, were trained on ${images} images of MNIST from ` +
+    `${seeds.length === 1 ? 'one seed' : `${seeds.length} seeds`}; thresholds come from ${held} others, and so does every setting. What lies too far from ` +
+    `the nearest mean, or is too unlike its reconstruction, is rejected. Figures are of ${tested} test images, of the first ${attacked} under attack.`,
+  `Attacks on the encoder alone end where the decoder does not follow. Those that know both thresholds climb the margin until the class changes and then go ` +
+    `down the larger of the two readings, ${knowing.steps} steps twice and then towards every class; what passes is shown. ` +
+    'The paper reports that its own such attacks all ended in rejected images.',
+]
