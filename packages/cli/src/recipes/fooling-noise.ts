@@ -24,7 +24,10 @@ export async function foolingNoise(kitchen: Kitchen): Promise<Findings> {
         'the classes, and a region of high confidence is close by everywhere.',
     ],
     numbers: watchers.flatMap((watcher, i) => numbersOf(watcher, outcomes[i]!)),
-    figures: watchers.map((watcher, i) => figure(watcher, outcomes[i]!.gallery)),
+    figures: watchers.flatMap((watcher, i) => {
+      const { gallery } = outcomes[i]!
+      return gallery.length ? [figure(watcher, gallery)] : []
+    }),
   }
 }
 

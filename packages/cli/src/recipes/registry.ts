@@ -3,6 +3,16 @@ import type { RecipeCard } from './recipe.ts'
 
 export const recipes: readonly RecipeCard[] = [
   {
+    name: 'confident-fgsm',
+    title:
+      'what FGSM makes of pictures, mistaken or confidently mistaken, with their most likely classes before and after',
+    covers: ['B1', 'B2'],
+    source: 'Goodfellow, Shlens, Szegedy 2015; Langr & Bok 2019, GANs in Action, chapter 10',
+    data: [],
+    seconds: { full: 60, fast: 3 },
+    load: async () => (await import('./confident-fgsm.ts')).confidentFgsm,
+  },
+  {
     name: 'noise-grid',
     title: 'what pure Gaussian noise is called, and how surely, over a grid of means and deviations',
     covers: ['B3'],
