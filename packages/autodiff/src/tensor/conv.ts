@@ -66,7 +66,7 @@ defineOp('ConvDataGradient', {
       needs[1] ? convWeightGradient(g, dy!, geo) : undefined,
     ]
   },
-  spelling: ([dy, w], attributes, { provider }) => {
+  spelling: ([, w], attributes, { provider }) => {
     const g = dataGeometry(w!, attributes)
     if (!canFlip(g)) return 'transpose'
     if (provider !== 'cpu') return 'flip'
@@ -75,7 +75,9 @@ defineOp('ConvDataGradient', {
     // The blocked CPU kernel needs whole blocks of 16 channels and constant weights.
     if (channels % 16 !== 0) return 'transpose'
     if (constantValue(w)) return 'flip'
-    return dy!.shape[1]! < 256 ? 'flip' : 'transpose'
+    // Weights of a training step: without its blocked kernel a flipped Conv gains only where it has no border to add.
+    const keepsSize = g.input.every((size, i) => size <= g.output[i]!)
+    return keepsSize && elements(g.kernel) <= 9 ? 'flip' : 'transpose'
   },
   spellings: {
     flip: ([dy, w], attributes) => {
@@ -153,7 +155,7 @@ defineOp('ConvWeightGradient', {
     const area = elements(g.output)
     const unit = g.strides.every((s) => s === 1)
     if (pointwise) return 'shifts'
-    if (elements(g.kernel) > 25 || x!.shape[1]! <= 4) return 'conv'
+    if (elements(g.kernel) > 25 || x!.shape[1]! <= (unit ? 4 : 16)) return 'conv'
     if (area <= 64 || !unit) return 'im2col'
     return dy!.shape[1]! >= 8 ? 'shifts' : 'conv'
   },
