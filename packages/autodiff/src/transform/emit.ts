@@ -42,6 +42,8 @@ class Emitter {
   private readonly inputs: readonly Tensor[]
   private readonly options: EmitOptions
   private readonly names = new Map<Tensor, string>()
+  /** Results that a node can write under the wanted name, with no copy behind it. */
+  private readonly direct = new Map<Tensor, string>()
   private readonly used = new Set<string>()
   private readonly initializers = new Map<string, NDArray>()
   private readonly literals = new Map<string, string>()
@@ -61,7 +63,10 @@ class Emitter {
     for (const t of this.inputs) this.names.set(t, this.claim(String(t.node.attributes['name'])))
     const order = ancestors(results)
     const needed = new Set(order.flatMap((node) => node.inputs))
-    for (const t of results) needed.add(t)
+    for (const [i, t] of results.entries()) {
+      needed.add(t)
+      if (!INDIRECT.has(t.node.op) && !this.direct.has(t)) this.direct.set(t, outputNames[i]!)
+    }
     for (const node of order) this.node(node, needed)
     const outputs = results.map((t, i) => this.output(t, outputNames[i]!))
     return {
@@ -109,7 +114,8 @@ class Emitter {
     const last = counted ? node.outputs.length - 1 : node.outputs.findLastIndex((t) => needed.has(t))
     const outputs = node.outputs.slice(0, last + 1).map((t) => {
       if (!counted && t.index > 0 && !needed.has(t)) return ''
-      const name = this.claim(t.index ? `${base(node)}_${t.index}` : base(node))
+      const own = t.index ? `${base(node)}_${t.index}` : base(node)
+      const name = this.direct.get(t) ?? this.claim(own)
       this.names.set(t, name)
       return name
     })
@@ -252,14 +258,15 @@ class Emitter {
 
   private output(t: Tensor, name: string): ValueInfo {
     // The result may also be an input, a constant, or an output already: a copy carries the wanted name.
-    this.nodes.push({
-      op: 'Identity',
-      domain: '',
-      name,
-      inputs: [this.names.get(t)!],
-      outputs: [name],
-      attributes: {},
-    })
+    if (this.direct.get(t) !== name)
+      this.nodes.push({
+        op: 'Identity',
+        domain: '',
+        name,
+        inputs: [this.names.get(t)!],
+        outputs: [name],
+        attributes: {},
+      })
     return { name, type: t.type, shape: declared(t.shape) }
   }
 
@@ -270,6 +277,9 @@ class Emitter {
     return name
   }
 }
+
+/** Whose results have names of their own. */
+const INDIRECT: ReadonlySet<string> = new Set(['Input', 'Constant', 'BatchTimes', 'Sizes'])
 
 const COUNTED: ReadonlySet<string> = new Set(['Split', 'TopK', 'If', 'Loop', 'Scan'])
 
