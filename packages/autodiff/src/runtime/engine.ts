@@ -28,8 +28,13 @@ export type Feeds = Readonly<Record<string, NDArray>>
 
 /** A loaded model. */
 export interface Program {
-  /** Runs once. Arrays given are not changed; those returned belong to the caller. */
-  run(feeds: Feeds): Promise<Record<string, NDArray>>
+  /**
+   * Runs once. Arrays given are not changed; those returned belong to the caller.
+   *
+   * @param into arrays for results of known size, by output. An engine without threads of its own writes there and returns
+   *   them; others return new ones all the same
+   */
+  run(feeds: Feeds, into?: Feeds): Promise<Record<string, NDArray>>
   /** Frees the sessions. Later runs are refused. */
   release(): Promise<void>
 }

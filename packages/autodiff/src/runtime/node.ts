@@ -48,9 +48,9 @@ class DirectEngine implements Engine {
     const id = programs++
     await this.sessions.open(id, model, externalData).catch(rethrow)
     return {
-      run: async (feeds) => {
+      run: async (feeds, into) => {
         if (!this.sessions.has(id)) throw new RuntimeError(this.closed ? 'the engine was closed' : RELEASED)
-        return this.sessions.run(id, feeds).catch(rethrow)
+        return this.sessions.run(id, feeds, into).catch(rethrow)
       },
       release: () => this.sessions.release(id),
     }

@@ -44,16 +44,12 @@ export class Sessions {
     return this.sessions.has(id)
   }
 
-  async run(id: number, feeds: Feeds): Promise<Record<string, NDArray>> {
+  async run(id: number, feeds: Feeds, into?: Feeds): Promise<Record<string, NDArray>> {
     const session = await this.sessions.get(id)!
-    const tensors = Object.fromEntries(
-      Object.entries(feeds).map(([name, a]) => [
-        name,
-        new ort.Tensor(a.type as 'float32', a.data as Float32Array, a.dims),
-      ]),
-    )
-    const results = await session.run(tensors)
-    return Object.fromEntries(Object.entries(results).map(([name, t]) => [name, owned(t)]))
+    const given = tensors(feeds)
+    if (!into) return mapped(await session.run(given), owned)
+    const places = session.outputNames.map((name) => [name, into[name] ? tensor(into[name]) : null] as const)
+    return mapped(await session.run(given, Object.fromEntries(places)), (t, name) => into[name] ?? owned(t))
   }
 
   async releaseAll(): Promise<void> {
@@ -70,6 +66,14 @@ export class Sessions {
 
 /** The binding takes one './' off a path, and then looks for the name that stands in the model. */
 const asWritten = (path: string) => (path.startsWith('./') ? `./${path}` : path)
+
+const tensor = ({ type, data, dims }: NDArray) =>
+  new ort.Tensor(type as 'float32', data as Float32Array, dims)
+
+const tensors = (arrays: Feeds) => mapped(arrays, tensor)
+
+const mapped = <V, R>(record: Readonly<Record<string, V>>, f: (value: V, name: string) => R) =>
+  Object.fromEntries(Object.entries(record).map(([name, value]) => [name, f(value, name)]))
 
 /** A result as an array of ours. */
 function owned(t: ort.Tensor): NDArray {

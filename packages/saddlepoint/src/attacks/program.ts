@@ -136,24 +136,32 @@ export class TracedProgram {
     return fillDraws(this.draws.list, place)
   }
 
-  /** @param place needed if the function draws random numbers and `feeds` does not hold them */
-  async run(feeds: Readonly<Record<string, NDArray>>, place?: DrawPlace): Promise<Record<string, NDArray>> {
+  /**
+   * @param place needed if the function draws random numbers and `feeds` does not hold them
+   * @param into see `Program.run`
+   */
+  async run(
+    feeds: Readonly<Record<string, NDArray>>,
+    place?: DrawPlace,
+    into?: Readonly<Record<string, NDArray>>,
+  ): Promise<Record<string, NDArray>> {
     const given = { ...feeds, ...(place ? this.drawn(place) : {}) }
     for (const { program, inputs, answer } of this.questions) {
       const { question } = await this.call(program, inputs, given)
       given[answer] = await this.outside!.ask(question!)
     }
-    return this.call(this.program, this.inputs, given)
+    return this.call(this.program, this.inputs, given, into)
   }
 
   private async call(
     program: Program,
     inputs: ReadonlySet<string>,
     feeds: Readonly<Record<string, NDArray>>,
+    into?: Readonly<Record<string, NDArray>>,
   ): Promise<Record<string, NDArray>> {
     const given = Object.entries(feeds).filter(([key]) => inputs.has(key))
     const count = given.find(([key]) => this.perSample.has(key))?.[1].dims[0] ?? 1
-    if (this.batch < 0 || count === this.batch) return program.run(Object.fromEntries(given))
+    if (this.batch < 0 || count === this.batch) return program.run(Object.fromEntries(given), into)
     const filled = given.map(
       ([key, a]) => [key, this.perSample.has(key) ? repeatLast(a, this.batch) : a] as const,
     )

@@ -20,10 +20,10 @@ export async function accuracyOf(options: {
   /** Its inner attack is used. */
   readonly method?: TrainingMethod
   readonly engine?: Engine
-  /** Samples per run. @default 16 */
+  /** Samples per run. @default 32 */
   readonly shard?: number
 }): Promise<Accuracy> {
-  const { network, parameters, data, method, engine = defaultEngine(), shard = 16 } = options
+  const { network, parameters, data, method, engine = defaultEngine(), shard = 32 } = options
   const graph = await accuracyGraph(engine, network, method)
   try {
     const count = data.images.dims[0]!

@@ -69,6 +69,8 @@ export class Batches {
 /** One sample as numbers a network takes. */
 export function readSample(images: NDArray, sample: number, out: Float32Array): void {
   const from = sample * out.length
+  if (images.type === 'float32')
+    return out.set((images.data as Float32Array).subarray(from, from + out.length))
   const scale = images.type === 'uint8' ? 255 : 1
   for (let i = 0; i < out.length; i++) out[i] = Number(images.data[from + i]) / scale
 }

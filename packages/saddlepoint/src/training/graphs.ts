@@ -1,20 +1,10 @@
-/** The two graphs of a training step: gradients of one shard of a batch, and the update from their sum. */
-import {
-  argMax,
-  equal,
-  expand,
-  gradientOf,
-  scalar,
-  type Engine,
-  type NDArray,
-  type Tensor,
-} from '@saddlepoint/autodiff'
+/** The graphs of training that run a network: gradients of one shard of a batch, and its accuracy. */
+import { argMax, equal, expand, gradientOf, scalar, type Engine, type Tensor } from '@saddlepoint/autodiff'
 import { TracedProgram, type Declare } from '../attacks/program.ts'
 import type { RandomSource } from '../attacks/random-source.ts'
 import { MethodOptionError, type TrainingMethod } from './methods/method.ts'
 import type { Network } from './network.ts'
-import { clipNorm, movingAverage, type Optimiser } from './optimisers.ts'
-import { mapRecord, type Parameters, type TracedParameters } from './parameters.ts'
+import { mapRecord, type TracedParameters } from './parameters.ts'
 
 /** How many samples are right, as a scalar. */
 export const countRight = (logits: Tensor, labels: Tensor): Tensor =>
@@ -62,51 +52,6 @@ export async function gradientGraph(
     }
   })
   return { program, ...(memory && { memory }) }
-}
-
-export interface UpdateSettings {
-  readonly clipNorm?: number
-  readonly averaged: boolean
-}
-
-const total = (numbers: TracedParameters): Tensor => Object.values(numbers).reduce((a, b) => a.add(b))
-
-/** New parameters, memory and average from a batch's summed gradients; `squares` is the parameters' squared norm. */
-export function updateGraph(
-  engine: Engine,
-  network: Network,
-  optimiser: Optimiser,
-  settings: UpdateSettings,
-): Promise<TracedProgram> {
-  return TracedProgram.build(engine, -1, `${network.name}.update`, (declare) => {
-    const parameters = declareParameters(declare, network, 'parameters')
-    const summed = declareParameters(declare, network, 'gradients')
-    const inverse = declare.shared('inverse', [])
-    const mean = mapRecord(summed, (g) => g.mul(inverse))
-    const state = Object.fromEntries(
-      optimiser.slots.map((slot) => [slot, declareParameters(declare, network, `slots.${slot}`)]),
-    )
-    const next = optimiser.update({
-      parameters,
-      gradients: settings.clipNorm ? clipNorm(mean, settings.clipNorm) : mean,
-      state,
-      rate: declare.shared('rate', []),
-      step: declare.shared('step', []),
-      decays: (name) => network.parameters[name]!.decay,
-    })
-    const outputs = {
-      ...prefixed('next.parameters', next.parameters),
-      squares: total(mapRecord(next.parameters, (p) => p.square().sum())),
-    }
-    for (const [slot, values] of Object.entries(next.state))
-      Object.assign(outputs, prefixed(`next.slots.${slot}`, values))
-    if (settings.averaged) {
-      const average = declareParameters(declare, network, 'average')
-      const moved = movingAverage(average, next.parameters, declare.shared('keep', []))
-      Object.assign(outputs, prefixed('next.average', moved))
-    }
-    return outputs
-  })
 }
 
 /** How many samples of a shard are right as they are, and after a method's inner attack. */
@@ -162,13 +107,4 @@ function declareParameters(declare: Declare, network: Network, prefix: string): 
 
 export function prefixed<V>(prefix: string, record: Readonly<Record<string, V>>): Record<string, V> {
   return Object.fromEntries(Object.entries(record).map(([name, v]) => [`${prefix}.${name}`, v]))
-}
-
-/** The values under a prefix, in the order of the network's parameters. */
-export function under(
-  prefix: string,
-  results: Readonly<Record<string, NDArray>>,
-  network: Network,
-): Parameters {
-  return mapRecord(network.parameters, (_, name) => results[`${prefix}.${name}`]!)
 }

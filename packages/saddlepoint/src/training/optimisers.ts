@@ -1,5 +1,5 @@
 /** Update rules of parameters, as traced functions over records of them. */
-import { maximum, minimum, scalar, sqrt, zerosLike, type Tensor } from '@saddlepoint/autodiff'
+import { scalar, sqrt, type Tensor } from '@saddlepoint/autodiff'
 import { mapRecord, type TracedParameters } from './parameters.ts'
 
 export interface UpdateContext {
@@ -25,6 +25,7 @@ export interface Optimiser {
   readonly reference: string
   /** Names of the values it remembers for every parameter. */
   readonly slots: readonly string[]
+  /** Works number by number: a parameter may be handed over in pieces of any shape. */
   update(context: UpdateContext): Update
 }
 
@@ -84,23 +85,17 @@ export function adamW(options: AdamWOptions = {}): Optimiser {
         state['square']![name]!.mul(beta2).add(g.square().mul(1 - beta2)),
       )
       const correction = (beta: number) => scalar(1).sub(scalar(beta).pow(step))
-      const [c1, c2] = [correction(beta1), correction(beta2)]
+      // Corrections are numbers: they are put where they cost no pass over the parameters.
+      const length = rate.div(correction(beta1))
+      const scale = scalar(1).div(sqrt(correction(beta2)))
       const next = mapRecord(parameters, (p, name) => {
-        const direction = mean[name]!.div(c1).div(sqrt(square[name]!.div(c2)).add(epsilon))
-        const kept = weightDecay && decays(name) ? p.sub(p.mul(rate.mul(weightDecay))) : p
-        return kept.sub(direction.mul(rate))
+        const deviation = sqrt(square[name]!).mul(scale).add(epsilon)
+        const kept = weightDecay && decays(name) ? p.mul(scalar(1).sub(rate.mul(weightDecay))) : p
+        return kept.sub(mean[name]!.mul(length).div(deviation))
       })
       return { parameters: next, state: { mean, square } }
     },
   }
-}
-
-/** Gradients scaled down together where their joint norm is larger than `limit` (Pascanu, Mikolov, Bengio 2013). */
-export function clipNorm(gradients: TracedParameters, limit: number): TracedParameters {
-  const squares = Object.values(gradients).map((g) => g.square().sum())
-  const norm = sqrt(squares.reduce((a, b) => a.add(b), zerosLike(squares[0]!)))
-  const factor = minimum(scalar(limit).div(maximum(norm, 1e-12)), 1)
-  return mapRecord(gradients, (g) => g.mul(factor))
 }
 
 /** Exponential moving average of parameters: average ← decay · average + (1 − decay) · parameters. */

@@ -3,12 +3,6 @@ import { float32, type NDArray } from '@saddlepoint/autodiff'
 import type { Network } from './network.ts'
 import { mapRecord, type Parameters } from './parameters.ts'
 
-export interface Sums {
-  readonly loss: number
-  readonly right: number
-  readonly gradients: Parameters
-}
-
 export class Tally {
   loss = 0
   count = 0
@@ -22,14 +16,31 @@ export class Tally {
   }
 }
 
-/** Sums over the shards, always in their order: float addition is not associative. */
-export function summed(results: readonly Record<string, NDArray>[], network: Network): Sums {
-  const number = (name: string) => results.reduce((sum, r) => sum + Number(r[name]!.data[0]), 0)
-  const gradients = mapRecord(network.parameters, ({ shape }, name) => {
-    const [first, ...rest] = results.map((r) => r[`gradients.${name}`]!.data as Float32Array)
-    const total = first!
-    for (const part of rest) for (let i = 0; i < total.length; i++) total[i]! += part[i]!
-    return float32(shape, total)
+/** The sum of one number over the shards. */
+export const summedNumber = (results: readonly Record<string, NDArray>[], name: string): number =>
+  results.reduce((sum, r) => sum + Number(r[name]!.data[0]), 0)
+
+/** The gradients of each shard. */
+export const gradientsOf = (results: readonly Record<string, NDArray>[], network: Network): Parameters[] =>
+  results.map((r) => mapRecord(network.parameters, (_, name) => r[`gradients.${name}`]!))
+
+/** Sums over the shards, always in their order: float addition is not associative. The first shard's arrays take them. */
+export function summedGradients(shards: readonly Parameters[]): Parameters {
+  const [first, ...rest] = shards
+  return mapRecord(first!, ({ dims, data }, name) => {
+    const total = data as Float32Array
+    for (const part of rest) {
+      const values = part[name]!.data as Float32Array
+      for (let i = 0; i < total.length; i++) total[i]! += values[i]!
+    }
+    return float32(dims, total)
   })
-  return { loss: number('loss'), right: number('right'), gradients }
+}
+
+/** What brings gradients of a larger joint norm down to `limit` (Pascanu, Mikolov, Bengio 2013). */
+export function clipFactor(gradients: Parameters, limit: number): number {
+  let squares = 0
+  for (const { data } of Object.values(gradients))
+    for (const value of data as Float32Array) squares += value * value
+  return Math.min(limit / Math.max(Math.sqrt(squares), 1e-12), 1)
 }

@@ -7,16 +7,17 @@ import type { TracedProgram } from '../attacks/program.ts'
 import { accuracyOf, type Accuracy } from './accuracy.ts'
 import { probeOverfitting, type OverfittingProbe } from './catastrophic-overfitting.ts'
 import { Batches, type Augmentation, type TrainingData } from './batches.ts'
-import { gradientGraph, prefixed, under, updateGraph, type GradientGraph } from './graphs.ts'
+import { gradientGraph, prefixed, type GradientGraph } from './graphs.ts'
 import { MethodMemory } from './memory.ts'
 import type { TrainingMethod } from './methods/method.ts'
 import type { Network } from './network.ts'
 import type { Optimiser } from './optimisers.ts'
-import { mapRecord, type Parameters } from './parameters.ts'
+import type { Parameters } from './parameters.ts'
 import { constantRate, type Schedule } from './schedules.ts'
 import { checkState, DivergedError, initialState, type TrainingState } from './state.ts'
-import { summed, Tally, type Sums } from './sums.ts'
+import { clipFactor, gradientsOf, summedGradients, summedNumber, Tally } from './sums.ts'
 import { labelledOnly, UNLABELLED } from './unlabelled.ts'
+import { Update } from './update.ts'
 
 export interface TrainOptions {
   readonly network: Network
@@ -31,7 +32,7 @@ export interface TrainOptions {
   readonly epochs: number
   /** Samples per update. @default 128 */
   readonly batch?: number
-  /** Samples per run of the gradient graph: a batch is cut into pieces of this size, which workers share. @default 16 */
+  /** Samples per run of the gradient graph: a batch is cut into pieces of this size, which workers share. @default 32 */
   readonly shard?: number
   /** @default 0 */
   readonly seed?: number
@@ -82,6 +83,7 @@ export interface StepProgress {
   /** Accuracy on what was trained on and has a label: perturbed samples in adversarial training. NaN if none has. */
   readonly accuracy: number
   readonly samplesPerSecond: number
+  /** Its arrays are written over by the update after the next: copy what is to be kept. */
   readonly state: TrainingState
 }
 
@@ -122,13 +124,8 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
     throw new RangeError(
       `${method.name} remembers a perturbation for each sample, which an augmented copy would not fit: leave augment out`,
     )
-  const [gradient, update] = await Promise.all([
-    gradientGraph(engine, network, method),
-    updateGraph(engine, network, optimiser, {
-      clipNorm: options.clipNorm,
-      averaged: Boolean(options.averageDecay),
-    }),
-  ])
+  const gradient = await gradientGraph(engine, network, method)
+  const update = new Update(network, optimiser, Boolean(options.averageDecay))
   try {
     return await new Run(options, engine, gradient, update).train()
   } finally {
@@ -154,7 +151,7 @@ class Run {
   private readonly engine: Engine
   private readonly gradient: TracedProgram
   private readonly memory: MethodMemory | undefined
-  private readonly update: TracedProgram
+  private readonly update: Update
   private readonly batches: Batches
   private readonly seed: number
   /** Samples per update. */
@@ -168,7 +165,7 @@ class Run {
   /** Seconds per step, the making of sessions left out. */
   private pace: number | undefined
 
-  constructor(options: TrainOptions, engine: Engine, gradient: GradientGraph, update: TracedProgram) {
+  constructor(options: TrainOptions, engine: Engine, gradient: GradientGraph, update: Update) {
     const { network, optimiser, method, batch = 128, seed = 0, epochs, labelledShare } = options
     const labelledAlone = !method.unlabelled
     const data = labelledAlone && labelledShare === undefined ? labelledOnly(options.data) : options.data
@@ -231,7 +228,7 @@ class Run {
 
   /** A batch as feeds, made while the workers are busy with the one before it. */
   private shards(step: number): Shard[] {
-    const { method, shard = 16 } = this.options
+    const { method, shard = 32 } = this.options
     const size = method.wholeBatch ? this.size : shard
     const { x, labels, samples } = this.batches.at(Math.floor(step / method.replays))
     const known = Array.from(labels.data, Number).map((y) => y !== UNLABELLED)
@@ -245,7 +242,7 @@ class Run {
     })
   }
 
-  private async gradients(shards: readonly Shard[]): Promise<Sums & { labelled: number; remember(): void }> {
+  private async gradients(shards: readonly Shard[]) {
     const { strengthWarmUp = 0, network } = this.options
     const { parameters, done } = this.state
     const strength = scalar(strengthWarmUp ? Math.min(done / strengthWarmUp, 1) : 1)
@@ -264,36 +261,26 @@ class Run {
       shards.forEach(({ samples, from }, i) => memory?.keep(samples, from, results[i]!['remember']!))
     }
     const labelled = shards.reduce((sum, s) => sum + s.labelled, 0)
-    return { ...summed(results, network), labelled, remember }
+    const [loss, right] = [summedNumber(results, 'loss'), summedNumber(results, 'right')]
+    return { loss, right, gradients: gradientsOf(results, network), labelled, remember }
   }
 
-  private async apply(gradients: Parameters, loss: number, rate: number): Promise<void> {
-    const { network, averageDecay = 0 } = this.options
+  private async apply(gradients: readonly Parameters[], loss: number, rate: number): Promise<void> {
+    const { clipNorm, averageDecay = 0 } = this.options
     const { state } = this
     if (!Number.isFinite(loss)) throw new DivergedError(state, rate, `the loss became ${loss}`)
     const step = state.step + 1
-    const results = await this.update.run({
-      ...prefixed('parameters', state.parameters),
-      ...prefixed('gradients', gradients),
-      ...prefixed('average', state.average),
-      ...Object.assign({}, ...Object.entries(state.slots).map(([slot, v]) => prefixed(`slots.${slot}`, v))),
-      inverse: scalar(1 / this.size),
-      rate: scalar(rate),
-      step: scalar(step),
-      // Early averages would otherwise hold on to the first values for long.
-      keep: scalar(Math.min(averageDecay, step / (step + 10))),
-    })
-    const parameters = under('next.parameters', results, network)
-    if (!Number.isFinite(Number(results['squares']!.data[0])))
-      throw new DivergedError(state, rate, 'a parameter became infinite or NaN')
-    this.state = {
+    const whole = clipNorm ? [summedGradients(gradients)] : gradients
+    const factor = clipNorm ? clipFactor(whole[0]!, clipNorm * this.size) : 1
+    const { squares, ...moved } = await this.update.apply(state, whole, {
+      inverse: factor / this.size,
+      rate,
       step,
-      done: this.progress(step),
-      parameters,
-      average: averageDecay ? under('next.average', results, network) : parameters,
-      slots: mapRecord(state.slots, (_, slot) => under(`next.slots.${slot}`, results, network)),
-      memory: state.memory,
-    }
+      // Early averages would otherwise hold on to the first values for long.
+      keep: Math.min(averageDecay, step / (step + 10)),
+    })
+    if (!Number.isFinite(squares)) throw new DivergedError(state, rate, 'a parameter became infinite or NaN')
+    this.state = { step, done: this.progress(step), ...moved, memory: state.memory }
   }
 
   /** Share of the schedule done after a step: the time left decides where it does not suffice for the steps left. */
