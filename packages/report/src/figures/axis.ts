@@ -81,13 +81,13 @@ const ranged = (options: AxisOptions, data: readonly number[], where: string): [
 
 const linear = (options: AxisOptions, domain: readonly [number, number], length: number, room: Room) => {
   const scale = scaleLinear(domain, [0, length])
-  if (!options.domain) scale.nice(6)
+  if (!options.domain) scale.nice()
   for (let count = 10; count > 1; count--) {
     const tickFormat = scale.tickFormat(count)
     const format = options.format ?? ((value: number) => tickFormat(value))
     const ticks = scale.ticks(count).map((value) => ({ at: scale(value), label: format(value) }))
-    // More than one tick in 40 pixels is unrest.
-    if (ticks.length <= Math.max(2, length / 40) && apart(ticks, room)) return { scale, ticks }
+    // More than one tick in 32 pixels is unrest.
+    if (ticks.length <= Math.max(2, length / 32) && apart(ticks, room)) return { scale, ticks }
   }
   const [low, high] = scale.domain() as [number, number]
   const format = options.format ?? plain

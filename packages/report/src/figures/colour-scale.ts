@@ -12,6 +12,8 @@ export type ColourScaleName = 'viridis' | 'cividis' | 'signed'
 export interface ColourScale {
   readonly domain: readonly [low: number, high: number]
   readonly colour: (value: number) => string
+  /** A darker form of the colour, for the lines around it. */
+  readonly darker: (value: number) => string
   /** Black or white, whichever can be read on the colour of the value. */
   readonly ink: (value: number) => string
 }
@@ -61,6 +63,10 @@ export const colourScale = (
   return {
     domain: [from, to],
     colour: (value) => (Number.isFinite(value) ? hex(at(value)) : 'none'),
+    darker: (value) => {
+      const [red, green, blue] = at(value).map((part) => Math.round(part * 0.72)) as [number, number, number]
+      return Number.isFinite(value) ? hex([red, green, blue]) : 'none'
+    },
     ink: (value) =>
       Number.isFinite(value) ? (luminance(at(value)) > BALANCE ? '#000000' : '#ffffff') : 'var(--ink)',
   }

@@ -1,9 +1,10 @@
 /** Matrices as coloured tables, such as which model falls to samples crafted on which other; several side by side. */
-import { html as xml, type Content, type Html } from '../html.ts'
+import { html as xml, type Html } from '../html.ts'
 import { number } from '../format.ts'
+import { columnTitles, uprightWidth } from './column-titles.ts'
 import { colourBar, colourScale, type ColourScale, type ColourScaleName } from './colour-scale.ts'
 import { EDGE, figure, LINE, lines, px, text, type Drawing, type FigureOptions } from './svg.ts'
-import { fit, textWidth, wrap, wrapUpTo } from './text.ts'
+import { fit, textWidth, wrapUpTo } from './text.ts'
 
 export interface HeatMapPanel {
   /** Needed only where there are several, such as `Ours` and `Published`. */
@@ -29,14 +30,6 @@ export interface HeatMapOptions extends FigureOptions {
   readonly format?: (value: number) => string
 }
 
-/** How the column titles stand, and the height they take. */
-interface Heads {
-  readonly height: number
-  /** How far they lean to the right from the middle of their column. */
-  readonly reach: number
-  readonly draw: (left: number, bottom: number) => Content
-}
-
 interface Layout {
   readonly cell: number
   readonly cellHeight: number
@@ -59,38 +52,6 @@ const check = ({ rows, columns, panels }: HeatMapOptions): void => {
           `${columnCounts.join(' or ')} values; ${rows.length} rows of ${columns.length} are named`,
       )
     }
-  }
-}
-
-/** Titles stand upright while they fit over their column in three lines; else they lean, as many as there is room for. */
-const heads = (columns: readonly string[], cell: number): Heads => {
-  const broken = columns.map((name) => wrap(name, cell - 6, 12))
-  // A word broken inside is worse than a leaning one.
-  const whole = columns.every((name) => name.split(' ').every((word) => textWidth(word, 12) <= cell - 6))
-  const most = Math.max(...broken.map(({ length }) => length))
-  if (whole && most <= 3) {
-    return {
-      height: most * LINE + 4,
-      reach: 0,
-      draw: (left, bottom) =>
-        broken.map(
-          (words, index) =>
-          lines(left + (index + 0.5) * cell, bottom - 6 - (words.length - 1) * LINE, words, { anchor: 'middle', class: 'small' }), // prettier-ignore
-        ),
-    }
-  }
-  const names = columns.map((name) => fit(name, 150, 12))
-  const reach = Math.max(...names.map((name) => textWidth(name, 12))) * Math.SQRT1_2
-  const every = Math.max(1, Math.ceil(18 / cell))
-  return {
-    height: reach + 16,
-    reach: reach + 16,
-    draw: (left, bottom) =>
-      names.map(
-        (name, index) =>
-          index % every === 0 &&
-          text(left + (index + 0.5) * cell + 3, bottom - 6, name, { class: 'small', rotate: -45 }),
-      ),
   }
 }
 
@@ -144,12 +105,12 @@ export const heatMap = (options: HeatMapOptions): string => {
     const across = panels.length === 1 || beside >= smallest
     const count = across ? panels.length * columns.length : columns.length
     const table = across ? room - (panels.length - 1) * PANEL_GAP : room
-    const word = Math.max(...columns.flatMap((name) => name.split(' ')).map((one) => textWidth(one, 12))) + 7
-    const upright = Math.min(Math.max(WIDEST_CELL, Math.min(word, WIDEST_TITLED_CELL)), table / count)
-    const { reach } = heads(columns, upright)
+    const titled = Math.min(uprightWidth(columns), WIDEST_TITLED_CELL)
+    const upright = Math.min(Math.max(WIDEST_CELL, titled), table / count)
+    const { reach } = columnTitles(columns, upright)
     // Half a cell of the last leaning title stands over its own column.
     const cell = reach === 0 ? upright : Math.min(WIDEST_CELL, table / count, (table - reach) / (count - 0.5))
-    const head = heads(columns, cell)
+    const heads = columnTitles(columns, cell)
     const size = VALUE_SIZES.find((one) => widest(one) <= cell)
     const cellHeight = size === undefined ? Math.min(cell, Math.max(3, 480 / rows.length)) : Math.max(26, Math.min(40, cell * 0.7)) // prettier-ignore
     const layout: Layout = { cell, cellHeight, across }
@@ -159,14 +120,14 @@ export const heatMap = (options: HeatMapOptions): string => {
       const left = at + (across && index > 0 ? 0 : label)
       const columnTop = top + (title === undefined ? 0 : LINE + 4)
       const headTop = columnTop + (columnTitle === undefined ? 0 : LINE + 2)
-      const tableTop = headTop + Math.max(head.height, rowTitleLines.length * LINE + 4)
+      const tableTop = headTop + Math.max(heads.height, rowTitleLines.length * LINE + 4)
       const wide = columns.length * cell
       const words = columnTitle === undefined ? [] : [fit(columnTitle, Math.max(wide, 120))]
       const own = !across || index === 0
       const body = xml`${title !== undefined && text(left, top + 13, fit(title, Math.max(wide, 120), undefined, true), { class: 'strong' })}
 ${lines(left, columnTop + 13, words, { class: 'quiet' })}
 ${own && lines(at, tableTop - 6 - (rowTitleLines.length - 1) * LINE, rowTitleLines, { class: 'quiet' })}
-${head.draw(left, tableTop)}
+${heads.above(left, tableTop)}
 ${own && names.map((name, r) => r % every === 0 && text(left - 8, tableTop + (r + 0.5) * cellHeight + 4.5, name, { anchor: 'end' }))}
 ${cells(options, { values }, scale, print, size, layout, left, tableTop)}`
       return { body, height: tableTop + rows.length * cellHeight }

@@ -57,11 +57,10 @@ class Moved {
     this.d += `h${px(width)}v${px(height)}h${px(-width)}z`
   }
 
-  /** Whole circles only, which is all that symbols have. */
-  arc(x: number, y: number, radius: number) {
+  /** Whole circles only, which is all that symbols have, from the rightmost point, where the pen is. */
+  arc(_x: number, _y: number, radius: number) {
     const r = px(radius)
-    this.moveTo(x - radius, y)
-    this.d += `a${r} ${r} 0 1 0 ${px(2 * r)} 0a${r} ${r} 0 1 0 ${px(-2 * r)} 0`
+    this.d += `a${r} ${r} 0 1 0 ${px(-2 * r)} 0a${r} ${r} 0 1 0 ${px(2 * r)} 0`
   }
 
   closePath() {

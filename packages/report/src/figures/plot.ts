@@ -1,6 +1,7 @@
 /** A plot with two axes: titles, ticks and legend outside of the area in which a member draws. */
 import { html as xml, type Content, type Html } from '../html.ts'
 import { axis, type Axis, type AxisOptions } from './axis.ts'
+import { columnTitles } from './column-titles.ts'
 import { legend, SWATCH, type LegendEntry } from './legend.ts'
 import { EDGE, figure, LINE, lines, px, text, type FigureOptions } from './svg.ts'
 import { textWidth, wrap } from './text.ts'
@@ -36,8 +37,14 @@ export interface Plotted {
   readonly description: string
   /** All that must lie within the axes. */
   readonly data: { readonly x: readonly number[]; readonly y: readonly number[] }
+  /** Titles of equally wide columns in place of ticks; the domain of x must then be fixed. */
+  readonly columns?: readonly string[]
   readonly legend: readonly LegendEntry[]
   readonly draw: (area: Area) => Content
+  /** Room above the area for what `over` draws there. */
+  readonly headroom?: number
+  /** Drawn over all else and not cut off, such as values on bars. */
+  readonly over?: (area: Area) => Content
   /** Drawn below the axis title, such as a colour bar; from the given height on. */
   readonly below?: (top: number, area: Area) => { readonly body: Content; readonly height: number }
   /** Name of the member in errors. */
@@ -104,7 +111,10 @@ export const plot = ({
   description,
   data,
   legend: entries,
+  columns,
   draw,
+  headroom = 0,
+  over,
   below,
   where,
 }: Plotted): string => {
@@ -121,12 +131,15 @@ export const plot = ({
     const key = legend([...entries, ...swatches], start, full)
     const y = axis(options.y, along('y'), height, upRoom, where)
     const yName = wrap(y.name, full - 2 * EDGE)
-    const top = key.height + 6 + yName.length * LINE + 8
+    const top = key.height + 6 + yName.length * LINE + 8 + headroom
     const labels = y.ticks.map(({ label = '' }) => textWidth(label))
     const left = EDGE + Math.max(16, ...labels) + TICK + 4
+    const span = full - left - EDGE
+    const whole = axis(options.x, along('x'), span, acrossRoom, where)
     // Room for half of a last tick's label.
-    const width = full - left - EDGE - 20
+    const width = span - (columns ? 0 : Math.max(20, textWidth(whole.ticks.at(-1)?.label ?? '') / 2 - EDGE))
     const x = axis(options.x, along('x'), width, acrossRoom, where)
+    const feet = columns && columnTitles(columns, width / columns.length)
     const area: Area = {
       x: (value) => left + x.position(value),
       y: (value) => top + height - y.position(value),
@@ -136,8 +149,9 @@ export const plot = ({
       height,
     }
     const xName = wrap(x.name, full - 2 * EDGE)
-    const under = top + height + TICK + 14 + LINE + 5
-    const end = under + (xName.length - 1) * LINE + EDGE
+    const bottom = top + height
+    const under = bottom + (feet ? feet.height + LINE : TICK + 14 + LINE + 5)
+    const end = x.name === '' ? under : under + (xName.length - 1) * LINE + EDGE
     const tail = below?.(end, area)
     // Centred under the axis, unless it is too wide for that.
     const widest = Math.max(...xName.map((line) => textWidth(line)))
@@ -146,7 +160,9 @@ export const plot = ({
 ${lines(EDGE, key.height + 6 + 13, yName)}
 ${grid(area, y)}
 ${cut(area, xml`${draw(area)}${across(area, references)}`)}
-${axes(area, x, y)}
+${axes(area, feet ? { ...x, ticks: [] } : x, y)}
+${feet?.below(left, bottom)}
+${over?.(area)}
 ${lines(middle, under, xName, { anchor: 'middle' })}
 ${tail?.body}`
     return { body, height: tail?.height ?? end }

@@ -30,6 +30,7 @@ export const FIGURE_STYLE = `${palette('.figure')}
 .figure .quiet { fill: var(--muted); }
 .figure .good { fill: var(--good); }
 .figure .bad { fill: var(--bad); }
+.figure .halo, .figure .value { paint-order: stroke; stroke: var(--paper); stroke-width: 3px; stroke-linejoin: round; }
 .figure .small { font-size: 12px; }
 .figure .grid { stroke: var(--line); }
 .figure .frame { stroke: var(--muted); fill: none; }
