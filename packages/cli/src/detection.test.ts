@@ -6,6 +6,23 @@ import * as ort from 'onnxruntime-node'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { noise, saddle, saddleJson, workplace } from './saddle.test.kit.ts'
 
+interface Figures {
+  readonly accuracy: number
+  readonly error: number
+  readonly rejection: number
+  readonly accuracyWithoutThresholds: number
+}
+interface Evaluated {
+  readonly cleanAccuracy: number
+  readonly selective?: Figures
+  readonly samples: readonly { rejected?: boolean }[]
+  readonly results: readonly {
+    robustAccuracy: number
+    selective?: Figures
+    attacks: Record<string, { selective?: Figures }>
+  }[]
+}
+
 let folder: string
 beforeAll(async () => {
   folder = await workplace()
@@ -108,14 +125,32 @@ describe.concurrent('guard', () => {
     }
   })
 
-  test('the file is a model like any other', async () => {
+  test('the file is a model like any other, but what it rejects is counted apart', async () => {
     await saddleJson([...guard, '-o', 'again.onnx'], here())
     const evaluate = (model: string) =>
-      saddleJson<{ cleanAccuracy: number }>(
+      saddleJson<Evaluated>(
         ['evaluate', model, ...DATA, '--eps', '0.1', '--attack', 'fgsm', '--out', `run-${model}`],
         here(),
       )
     const [guarded, plain] = [await evaluate('again.onnx'), await evaluate('model.onnx')]
-    expect(guarded.cleanAccuracy).toBe(plain.cleanAccuracy)
+    const { selective: clean, samples, results } = guarded
+    expect(clean!.accuracyWithoutThresholds).toBe(plain.cleanAccuracy)
+    expect(clean!.accuracy).toBe(guarded.cleanAccuracy)
+    expect(clean!.rejection).toBeCloseTo(samples.filter((s) => s.rejected).length / 12, 12)
+    expect(clean!.rejection).toBeGreaterThan(0)
+    const [threat] = results
+    expect(Object.keys(threat!.attacks)).toEqual(['fgsm', 'fgsm+reject'])
+    for (const { accuracy, error, rejection } of [
+      clean!,
+      threat!.selective!,
+      ...Object.values(threat!.attacks).map((attack) => attack.selective!),
+    ])
+      expect(accuracy + error + rejection).toBeCloseTo(1, 12)
+    expect(threat!.selective!.error).toBeGreaterThanOrEqual(threat!.attacks['fgsm']!.selective!.error)
+    expect(threat!.robustAccuracy).toBeLessThanOrEqual(guarded.cleanAccuracy)
+    expect(plain).not.toHaveProperty('selective')
+    expect(readFileSync(join(folder, 'run-again.onnx', 'index.html'), 'utf8')).toContain(
+      'Accuracy, error and rejection',
+    )
   })
 })

@@ -10,6 +10,7 @@ import { html, type Html } from './html.ts'
 import { displayNames } from './names.ts'
 import { replay, skipped } from './replay.ts'
 import { SERIES } from './palette.ts'
+import { selectiveTable } from './selective.ts'
 import { legend, threatTable } from './threat-table.ts'
 import { verdict } from './verdict.ts'
 
@@ -74,6 +75,7 @@ const modelSection = (
     ${model.notices.length > 0 && part('What the importer noticed', notices)}
     ${result.results.length > 0 && part('Attacks', legend(result))}
     ${result.results.map((threat) => threatTable(threat, result, labels))}
+    ${result.selective && part('Accuracy, error and rejection', selectiveTable(result))}
     ${Object.keys(result.minimumNorm).length > 0 && part('Smallest perturbations', minimumNorm(result.minimumNorm))}
     ${result.audit.length > 0 && part('Audit', audit(result.audit))}
     ${part('Gallery', gallery(items, result, labels))}

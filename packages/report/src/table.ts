@@ -13,6 +13,7 @@ import {
   radius,
 } from './format.ts'
 import { printable } from './html.ts'
+import { selectiveCells, selectiveRows } from './selective.ts'
 import { asked, lost, total } from './threat-table.ts'
 import { verdict } from './verdict.ts'
 
@@ -103,6 +104,16 @@ const minimumLines = (result: EvaluationResult, paint: Paint): string[] => {
   return ['', paint(2, rows[0]!), ...rows.slice(1)]
 }
 
+const selectiveLines = (result: EvaluationResult, paint: Paint): string[] => {
+  const found = selectiveRows(result)
+  if (found.length === 0) return []
+  const rows = align([
+    ['may reject', 'accuracy', 'error', 'rejected', 'without thresholds: accuracy', 'error'],
+    ...found.map((row) => [line(row.name), ...selectiveCells(row)]),
+  ])
+  return ['', paint(2, rows[0]!), ...rows.slice(1)]
+}
+
 const auditLines = (result: EvaluationResult, paint: Paint): string[] => {
   const open = result.audit.filter(({ status }) => status !== 'pass')
   if (open.length === 0) return []
@@ -142,6 +153,7 @@ export const renderTable = (result: EvaluationResult, options: TableOptions = {}
     paint(1, line(sentence)),
     ...remarks.map(({ kind, text }) => (kind === 'doubt' ? paint(33, line(text)) : line(text))),
     ...blocks,
+    ...selectiveLines(result, paint),
     ...minimumLines(result, paint),
     ...auditLines(result, paint),
     '',

@@ -105,7 +105,9 @@ export const verdict = (
     const sentence = `${name}: no sample was evaluated, so nothing is known about it.`
     return { sentence, remarks: remarks(result, []) }
   }
-  const clean = `${percent(result.cleanAccuracy)} right on ${plural(samples, `clean ${noun(result)}`)}`
+  const { selective } = result
+  const kept = selective ? ` and accepted (${percent(selective.rejection)} rejected)` : ''
+  const clean = `${percent(result.cleanAccuracy)} right${kept} on ${plural(samples, `clean ${noun(result)}`)}`
   const attacked = result.results.filter((threat) => Object.keys(threat.attacks).length > 0)
   const rest =
     attacked.length > 0

@@ -126,6 +126,7 @@ export {
 } from './evaluate/claim.ts'
 export { clopperPearson } from './evaluate/binomial.ts'
 export * from './evaluate/result.ts'
+export { selective, type SelectiveFigures } from './evaluate/selective.ts'
 export { checks, type AuditMode } from './audit/index.ts'
 export type { Check, Finding } from './audit/check.ts'
 export { renderSign, signBatch, signClasses, signSeeds } from './data/signs/signs.ts'

@@ -46,6 +46,7 @@ interface Flags extends CommonFlags, ModelFlags, DataFlags, TargetFlags {
   attack?: string[]
   multiples: number[]
   copies: number
+  verdict?: number
 }
 
 const gather = (text: string, before: string[] = []) => [...before, ...text.split(/\s+/).filter(Boolean)]
@@ -77,6 +78,7 @@ export function certifyCommand(program: Command): void {
       [1, 4],
     )
     .option('--copies <n>', 'noisy copies that one evaluation of an attack is the mean of', count, 8)
+    .option('--verdict <n>', 'noisy copies that judge what an attack ends with; --samples if absent', count)
     .addHelpText(
       'after',
       `
@@ -111,6 +113,7 @@ async function run(path: string, flags: Flags): Promise<void> {
           attacks,
           multiples: flags.multiples,
           copies: flags.copies,
+          verdictDraws: flags.verdict,
           onProgress: (stage, done, total) => display.update({ stage, done, total }),
         })
       : []

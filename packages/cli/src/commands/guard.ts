@@ -36,7 +36,8 @@ export function guardCommand(program: Command): void {
       `
 Half of the data fit the detector, and half set its threshold: give training data (--split train --limit 2000). The written
 file takes samples as they are (pictures in 0..1, preprocessing is inside) and gives logits [N, K], label (int64 [N]), reject
-(bool [N]) and score (float32 [N]); what scores above the threshold is rejected.`,
+(bool [N]) and score (float32 [N]); what scores above the threshold is rejected. saddle evaluate
+attacks such a file with and without knowledge of what it rejects, and counts rejected samples apart.`,
     )
   commonFlags(dataFlags(modelFlags(detectorFlag(command)))).action(run)
 }

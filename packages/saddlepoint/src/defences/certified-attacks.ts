@@ -19,6 +19,8 @@ export interface CertifiedAttackOptions extends SmoothingOptions {
   readonly multiples?: readonly number[]
   /** Noisy copies of a sample that one evaluation of an attack is the mean of. @default 8 */
   readonly copies?: number
+  /** Draws of the fresh prediction that judges an attempt. @default draws */
+  readonly verdictDraws?: number
   /** Samples attacked together. @default 32 */
   readonly attackedTogether?: number
   readonly onProgress?: (stage: string, done: number, total: number) => void
@@ -56,7 +58,7 @@ export async function attackCertified(
   options: CertifiedAttackOptions,
 ): Promise<CertifiedAttackOutcome[]> {
   const { attacks, multiples = [1], seed = 0, attackedTogether = 32, signal, onProgress } = options
-  const { sigma, copies, batchSize } = options
+  const { sigma, copies, batchSize, verdictDraws = options.draws } = options
   const other = attacks.find(({ definition: { norms } }) => norms && !norms.includes(l2.name))
   if (other)
     throw new AttackOptionError(
@@ -92,7 +94,7 @@ export async function attackCertified(
             model,
             drawnBack(x, adversarials, radii),
             // Other noise than certified the sample, and than the attack was made with.
-            { ...options, seed: seed + 1 },
+            { ...options, draws: verdictDraws, seed: seed + 1 },
             indices,
           )
           after.forEach((predicted, i) => {

@@ -2,8 +2,10 @@
 import { takeRows, type NDArray, joinRows } from '@saddlepoint/autodiff'
 import { UNLIMITED, type ConfiguredAttack, type PreparedAttack } from '../attacks/attack.ts'
 import { prepare } from '../attacks/driver.ts'
+import { accepted } from '../criteria/criterion.ts'
+import { evading } from '../losses/evading.ts'
 import { gradientRules } from '../gradients/index.ts'
-import type { Criterion } from '../criteria/criterion.ts'
+import type { Criterion, Detector } from '../criteria/criterion.ts'
 import { parseLoss } from '../losses/index.ts'
 import { adapted } from '../model/adapted.ts'
 import type { Target } from '../model/target.ts'
@@ -28,6 +30,8 @@ export interface CampaignPlan {
   readonly perturbation: Perturbation
   /** Radius; for a search for the smallest perturbation, the size at which it is done with a sample. */
   readonly eps: number
+  /** Whether the attack goes for what the model would reject, too; otherwise it knows of the classes alone. */
+  readonly knowsRejection?: boolean
   /** Name of this campaign in the store and in progress reports. */
   readonly place: string
   /** Samples to attack. */
@@ -40,20 +44,22 @@ export interface CampaignPlan {
 export async function runCampaign(field: Field, plan: CampaignPlan): Promise<void> {
   const { model, options, criterion } = field
   const { attack, perturbation, place, indices } = plan
-  const loss = parseLoss(attack.options.loss, options.losses)
+  const rejection = plan.knowsRejection ? rejectionOf(model) : undefined
+  const base = parseLoss(attack.options.loss, options.losses)
+  const loss = rejection ? evading(rejection, base) : base
   const minimum = attack.definition.kind === 'minimum-norm'
   const verifier = new Verifier(model, perturbation, criterion)
   let prepared: Promise<PreparedAttack> | undefined
   const guided = isGuided(attack)
   const substitute = options.substitute && adapted(options.substitute, model)
   const climbed = guided ? model : (substitute ?? model)
-  const configured = climbed === model ? attack : toTheEnd(attack)
+  const configured = climbed !== model ? toTheEnd(attack) : rejection ? patient(attack) : attack
   const ready = () =>
     (prepared ??= prepare(configured, {
       model: climbed,
       substitute: guided ? substitute : undefined,
       perturbation,
-      criterion,
+      criterion: rejection ? accepted(rejection, criterion) : criterion,
       loss,
       transforms: options.transforms,
       engine: model.engine,
@@ -96,6 +102,18 @@ const toTheEnd = (attack: ConfiguredAttack): ConfiguredAttack => ({
   options: { ...attack.options, iterates: 'last' },
 })
 
+/** An attack that stops at the first attempt that is let through: it may look at every one. */
+const patient = (attack: ConfiguredAttack): ConfiguredAttack => ({
+  ...attack,
+  options: { ...attack.options, iterates: 'every' },
+})
+
+/** The model's own rejection, as a detector that an attack can see through. */
+function rejectionOf({ name, excess }: Target): Detector {
+  if (!excess) throw new RangeError(`${name} rejects nothing that an attack could know of`)
+  return { name: 'reject', threshold: 0, score: (x) => excess(x) }
+}
+
 async function attackChunk(
   { model, data, options, criterion, clean }: Field,
   { attack, eps }: CampaignPlan,
@@ -114,8 +132,11 @@ async function attackChunk(
     { seed, signal, maxQueries, maxTimeMs },
   )
   const transferred = options.substitute !== undefined && !isGuided(attack)
-  // What a substitute makes of an attempt says nothing: the evaluated model judges them all.
-  const claimed = chunk.map((_, i) => i).filter((i) => transferred || outcome.success[i])
+  // What a substitute makes of an attempt says nothing: the evaluated model judges them all. So it does where it may reject: what
+  // became of a sample that did not fall is a figure of its own.
+  const claimed = chunk
+    .map((_, i) => i)
+    .filter((i) => transferred || model.rejects !== undefined || outcome.success[i])
   const verified = await verifier.verify(
     takeRows(x, claimed),
     takeRows(outcome.adversarials, claimed),
@@ -128,12 +149,14 @@ async function attackChunk(
     const check = verified[claimed.indexOf(i)]
     return {
       index,
-      claimed: transferred ? (check?.holds ?? false) : outcome.success[i]!,
+      // An attack that does not know of a rejection does not claim to get past it.
+      claimed: transferred ? (check?.holds ?? false) : outcome.success[i]! && !check?.rejected,
       success: check?.holds ?? false,
       rounded: check?.holdsRounded ?? false,
       size: (check?.size ?? 0) / unit[i]!,
       predicted: check?.predicted ?? clean[index]!.predicted,
       confidence: check?.confidence ?? clean[index]!.confidence,
+      ...(check?.rejected !== undefined && { rejected: check.rejected }),
       forwards: outcome.forwards[i]!,
       backwards: outcome.backwards[i]!,
     }

@@ -12,6 +12,8 @@ export interface CleanSample {
   readonly predicted: number
   readonly confidence: number
   readonly leastLikely: number
+  /** Whether the model rejects it; undefined if it never does. */
+  readonly rejected?: boolean
 }
 
 /** @throws ClassifierError if a label has no output of the model */
@@ -31,7 +33,8 @@ export async function measureClean(
   const parts: CleanSample[][] = []
   let done = 0
   await concurrently(chunks, model.engine.concurrency, signal, async (chunk, k) => {
-    const scores = await model.predict(await data.batch(chunk[0]!, chunk.at(-1)! + 1))
+    const x = await data.batch(chunk[0]!, chunk.at(-1)! + 1)
+    const [scores, rejected] = await Promise.all([model.predict(x), model.rejects?.(x)])
     parts[k] = chunk.map((index, row) => {
       const ranking = model.ranking(scores, row, model.classes)
       return {
@@ -39,6 +42,7 @@ export async function measureClean(
         predicted: ranking[0]!.label,
         confidence: ranking[0]!.probability,
         leastLikely: ranking.at(-1)!.label,
+        ...(rejected && { rejected: rejected[row]! }),
       }
     })
     onDone((done += chunk.length))
@@ -58,7 +62,9 @@ function checkLabels(model: Target, data: EvaluationData, offset: number): void 
   }
 }
 
-export const isRight = ({ label, predicted }: CleanSample) => label === predicted
+/** Whether it is given its own class; a sample that is rejected is given none. */
+export const isRight = ({ label, predicted, rejected = false }: CleanSample) =>
+  label === predicted && !rejected
 
 /** The class an attack wants a sample to become; its own label if the criterion asks for none. */
 export function targetOf(

@@ -17,6 +17,7 @@ import type {
   SampleResult,
   ThreatResult,
 } from './result.ts'
+import { selectiveClean, selectiveUnder, type SelectiveFigures } from './selective.ts'
 import { share, standing, summariseAttack, summariseMinimum, summariseThreat } from './summary.ts'
 
 export interface Evaluation {
@@ -89,55 +90,83 @@ class Evaluator {
 
   private async threats(perturbation: Perturbation): Promise<void> {
     const { options } = this.field
-    const attacks = chosenFor(perturbation.name, options.attacks)
+    const turns = chosenFor(perturbation.name, options.attacks).flatMap((attack) => this.turnsOf(attack))
     // A smaller ball lies inside a larger one: what falls in it has fallen in all that come after.
     const fallen = new Set<number>()
-    const smallest = new Map<ConfiguredAttack, Minimum>()
-    const search = async (attack: ConfiguredAttack, enough?: { eps: number; place: string }) => {
-      const found = smallest.get(attack) ?? (await this.minimum(perturbation, attack, fallen, enough))
-      smallest.set(attack, found)
+    const smallest = new Map<Turn, Minimum>()
+    const search = async (turn: Turn, enough?: { eps: number; place: string }) => {
+      const found = smallest.get(turn) ?? (await this.minimum(perturbation, turn, fallen, enough))
+      smallest.set(turn, found)
       return found
     }
     // In a cascade it waits for its turn at the first radius, when what has fallen by then can be left out, and is done with
     // a sample that falls there. For the larger radii the others have been searched to the end.
     if (!options.cascade || !options.eps.length)
-      for (const attack of attacks.filter(isMinimum)) await search(attack)
+      for (const turn of turns.filter(isMinimum)) await search(turn)
     for (const eps of options.eps) {
       const summaries: Record<string, AttackSummary> = {}
+      const all: Map<number, AttackedSample>[] = []
       try {
-        for (const attack of attacks) {
-          const key = uniqueName(attack.name, summaries)
+        for (const turn of turns) {
+          const { attack, name } = turn
+          const key = uniqueName(name, summaries)
           const place = `${perturbation.name}:${eps}:${key}`
-          const before = isMinimum(attack) ? await search(attack, { eps, place }) : undefined
+          const before = isMinimum(turn) ? await search(turn, { eps, place }) : undefined
           const left = before && options.cascade ? without(before.rows, fallen) : before?.rows
-          const rows = left ? within(left, eps) : new Map<number, AttackedSample>()
+          const rows = left ? within(left, eps, this.field.clean) : new Map<number, AttackedSample>()
           this.outcomes.set(place, rows)
+          all.push(rows)
           const began = performance.now()
           try {
-            if (!before) await this.fixedEps(perturbation, eps, attack, place, fallen, rows)
+            if (!before) await this.fixedEps(perturbation, eps, turn, place, fallen, rows)
           } finally {
             for (const row of rows.values()) if (row.success) fallen.add(row.index)
             const seconds = before?.seconds ?? (performance.now() - began) / 1000
             const cascade = options.cascade ? fallen : undefined
-            summaries[key] = summariseAttack(attack, [...rows.values()], this.field.clean, cascade, seconds)
+            summaries[key] = summariseAttack(
+              attack,
+              [...rows.values()],
+              this.field.clean,
+              cascade,
+              seconds,
+              this.selective(cascade ? all : [rows]),
+            )
           }
         }
       } finally {
-        this.results.push(summariseThreat(perturbation.name, eps, this.field.clean, fallen, summaries))
+        this.results.push(
+          summariseThreat(perturbation.name, eps, this.field.clean, fallen, summaries, this.selective(all)),
+        )
       }
     }
+  }
+
+  /** A model that may reject is attacked twice: by an attack that knows of the classes alone, and by the same one knowing more. */
+  private turnsOf(attack: ConfiguredAttack): Turn[] {
+    const { model, options } = this.field
+    const naive = { attack, name: attack.name, knowsRejection: false }
+    // A substitute does not tell what the evaluated model rejects.
+    if (!model.excess || options.substitute) return [naive]
+    return [naive, { attack, name: `${attack.name}+reject`, knowsRejection: true }]
+  }
+
+  /** Figures of a model that may reject, after attacks; of others none. */
+  private selective(attacks: readonly ReadonlyMap<number, AttackedSample>[]): SelectiveFigures | undefined {
+    const { model, clean } = this.field
+    return model.rejects && selectiveUnder(attacks.length ? attacks : [new Map()], clean)
   }
 
   private async fixedEps(
     perturbation: Perturbation,
     eps: number,
-    attack: ConfiguredAttack,
+    { attack, name, knowsRejection }: Turn,
     place: string,
     fallen: ReadonlySet<number>,
     rows: Map<number, AttackedSample>,
   ): Promise<void> {
     await runCampaign(this.field, {
       attack,
+      knowsRejection,
       perturbation,
       eps,
       place,
@@ -145,7 +174,7 @@ class Evaluator {
       onSample: (row, adversarial) => {
         rows.set(row.index, row)
         if (adversarial)
-          this.remember(place, { norm: perturbation.name, eps, attack: attack.name, adversarial }, row)
+          this.remember(place, { norm: perturbation.name, eps, attack: name, adversarial }, row)
       },
     })
   }
@@ -157,17 +186,18 @@ class Evaluator {
    */
   private async minimum(
     perturbation: Perturbation,
-    attack: ConfiguredAttack,
+    { attack, name: own, knowsRejection }: Turn,
     fallen: ReadonlySet<number>,
     enough?: { readonly eps: number; readonly place: string },
   ): Promise<Minimum> {
     const rows = new Map<number, AttackedSample>()
-    const name = uniqueName(attack.name, this.minimumNorm)
+    const name = uniqueName(own, this.minimumNorm)
     const place = enough?.place ?? `${perturbation.name}:minimum:${name}`
     const began = performance.now()
     try {
       await runCampaign(this.field, {
         attack,
+        knowsRejection,
         perturbation,
         eps: enough?.eps ?? UNLIMITED,
         place,
@@ -175,11 +205,7 @@ class Evaluator {
         onSample: (row, adversarial) => {
           rows.set(row.index, row)
           if (adversarial)
-            this.remember(
-              place,
-              { norm: perturbation.name, eps: row.size, attack: attack.name, adversarial },
-              row,
-            )
+            this.remember(place, { norm: perturbation.name, eps: row.size, attack: own, adversarial }, row)
         },
       })
     } finally {
@@ -190,14 +216,16 @@ class Evaluator {
   }
 
   /**
-   * Untargeted attacks start from what is right; targeted ones from everything that is not the target. In a cascade, from
+   * Untargeted attacks start from what is right, and from what is rejected, which may be made to pass as another class; targeted ones from everything that is not the target. In a cascade, from
    * what is left of that.
    */
   private attackable(fallen: ReadonlySet<number>): number[] {
     const { clean, options, criterion, model } = this.field
     const left = (i: number) => !options.cascade || !fallen.has(i)
     const wanted = (sample: CleanSample, i: number) =>
-      criterion.targeted ? sample.label !== targetOf(sample, i, options, criterion, model) : isRight(sample)
+      criterion.targeted
+        ? sample.label !== targetOf(sample, i, options, criterion, model)
+        : isRight(sample) || sample.rejected === true
     return clean.flatMap((sample, i) => (wanted(sample, i) && left(i) ? [i] : []))
   }
 
@@ -225,6 +253,7 @@ class Evaluator {
       data: { name: data.name, samples: data.length, skipped: data.skipped ?? [] },
       seed: options.seed ?? 0,
       cleanAccuracy: share(standing(clean, new Set()), clean.length),
+      ...(model.rejects && { selective: selectiveClean(clean) }),
       results: this.results,
       minimumNorm: this.minimumNorm,
       audit: this.entries,
@@ -261,7 +290,7 @@ class Evaluator {
     }
   }
 
-  private sample({ label, predicted, confidence }: CleanSample, index: number): SampleResult {
+  private sample({ label, predicted, confidence, rejected }: CleanSample, index: number): SampleResult {
     const attacks: Record<string, SampleResult['attacks'][string]> = {}
     for (const [place, rows] of this.outcomes) {
       const row = rows.get(index)
@@ -271,10 +300,21 @@ class Evaluator {
           size: row.size,
           predicted: row.predicted,
           confidence: row.confidence,
+          ...(row.rejected !== undefined && { rejected: row.rejected }),
         }
     }
-    return { index, source: this.field.data.sources?.[index], label, predicted, confidence, attacks }
+    const source = this.field.data.sources?.[index]
+    const own = { index, source, label, predicted, confidence }
+    return { ...own, ...(rejected !== undefined && { rejected }), attacks }
   }
+}
+
+/** One run of an attack at every radius. */
+interface Turn {
+  readonly attack: ConfiguredAttack
+  /** What its outcome is called. */
+  readonly name: string
+  readonly knowsRejection: boolean
 }
 
 /** What a search for the smallest perturbations found. */
@@ -286,16 +326,25 @@ interface Minimum {
 const without = (rows: ReadonlyMap<number, AttackedSample>, fallen: ReadonlySet<number>) =>
   new Map([...rows].filter(([i]) => !fallen.has(i)))
 
-const isMinimum = (attack: ConfiguredAttack) => attack.definition.kind === 'minimum-norm'
+const isMinimum = ({ attack }: Turn) => attack.definition.kind === 'minimum-norm'
 
-/** The same outcomes, judged at a radius. */
-function within(rows: ReadonlyMap<number, AttackedSample>, eps: number): Map<number, AttackedSample> {
+/** The same outcomes, judged at a radius: a sample made into something farther off stays as it was. */
+function within(
+  rows: ReadonlyMap<number, AttackedSample>,
+  eps: number,
+  clean: readonly CleanSample[],
+): Map<number, AttackedSample> {
+  const unmoved = ({ index, size, rejected }: AttackedSample) =>
+    rejected !== undefined && size > eps
+      ? { predicted: clean[index]!.predicted, rejected: clean[index]!.rejected }
+      : {}
   const fits = (row: AttackedSample) => row.success && row.size <= eps
   return new Map(
     [...rows].map(([i, row]) => [
       i,
       {
         ...row,
+        ...unmoved(row),
         claimed: row.claimed && row.size <= eps,
         success: fits(row),
         rounded: row.rounded && fits(row),

@@ -94,6 +94,8 @@ export interface AttackedSample {
   readonly size: number
   readonly predicted: number
   readonly confidence: number
+  /** Whether the model rejects what it was made into; undefined if it never does. */
+  readonly rejected?: boolean
   readonly forwards: number
   readonly backwards: number
 }

@@ -1,5 +1,7 @@
 /** What an evaluation found, as plain JSON-able data; the command line's `--json` and the report read it. */
 
+import type { SelectiveFigures } from './selective.ts'
+
 /** One model's evaluation on one data set. */
 export interface EvaluationResult {
   readonly model: {
@@ -18,7 +20,10 @@ export interface EvaluationResult {
     readonly skipped: readonly { readonly file: string; readonly reason: string }[]
   }
   readonly seed: number
+  /** Share that is right; of a model that may reject, right and accepted. */
   readonly cleanAccuracy: number
+  /** Of a model that may reject: the clean samples. */
+  readonly selective?: SelectiveFigures
   /** One entry for each (norm, eps) evaluated, in the order asked for. */
   readonly results: readonly ThreatResult[]
   readonly minimumNorm: Readonly<
@@ -54,7 +59,10 @@ export interface ThreatResult {
   readonly robustAccuracy: number
   /** 95 % Wilson score interval of robustAccuracy. */
   readonly interval: readonly [number, number]
+  /** One entry for each attack; of a model that may reject also one for the same attack knowing of it, `NAME+reject`. */
   readonly attacks: Readonly<Record<string, AttackSummary>>
+  /** Of a model that may reject: the worst case of every sample. */
+  readonly selective?: SelectiveFigures
 }
 
 export interface AttackSummary extends Ledger {
@@ -67,6 +75,8 @@ export interface AttackSummary extends Ledger {
   readonly verifiedAfterRounding: number
   /** Samples the attack was run on, and finished. */
   readonly attacked: number
+  /** Of a model that may reject: what the attack made of the samples. */
+  readonly selective?: SelectiveFigures
   /** What the samples it broke had cost it, for attacks without gradients that broke any. */
   readonly queriesToBreak?: { readonly median: number; readonly mean: number }
   readonly options: Readonly<Record<string, unknown>>
@@ -90,9 +100,14 @@ export interface SampleResult {
   readonly label: number
   readonly predicted: number
   readonly confidence: number
+  /** Whether the model rejects it, if it is one that may. */
+  readonly rejected?: boolean
   /** Keyed `norm:eps:attack`: whether the attack succeeded, its perturbation's size, and the class it led to. */
   readonly attacks: Readonly<
-    Record<string, { success: boolean; size: number; predicted: number; confidence: number }>
+    Record<
+      string,
+      { success: boolean; size: number; predicted: number; confidence: number; rejected?: boolean }
+    >
   >
 }
 

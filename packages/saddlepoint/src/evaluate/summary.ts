@@ -3,6 +3,7 @@ import type { ConfiguredAttack } from '../attacks/attack.ts'
 import { isRight, type CleanSample } from './clean.ts'
 import type { AttackedSample } from './options.ts'
 import type { AttackSummary, EvaluationResult, Ledger, ThreatResult } from './result.ts'
+import type { SelectiveFigures } from './selective.ts'
 import { wilson } from './statistics.ts'
 
 export const share = (part: number, whole: number) => (whole ? part / whole : 0)
@@ -20,17 +21,21 @@ export function summariseAttack(
   clean: readonly CleanSample[],
   fallen: ReadonlySet<number> | undefined,
   seconds: number,
+  figures?: SelectiveFigures,
 ): AttackSummary {
   const right = standing(clean, new Set())
   const broken = rows.filter((r) => r.success && isRight(clean[r.index]!))
+  // What is rejected when clean is attacked too, but was never right.
+  const attacked = rows.filter((r) => !clean[r.index]!.rejected)
   const blackBox = attack.definition.access !== 'gradient'
   return {
     robustAccuracy: share(fallen ? standing(clean, fallen) : right - broken.length, clean.length),
-    attackSuccessRate: share(broken.length, fallen ? rows.length : right),
+    attackSuccessRate: share(broken.length, fallen ? attacked.length : right),
     claimed: rows.filter((r) => r.claimed).length,
     verified: rows.filter((r) => r.success).length,
     verifiedAfterRounding: rows.filter((r) => r.rounded).length,
     attacked: rows.length,
+    ...(figures && { selective: figures }),
     ...ledgerOf(rows, blackBox),
     ...(blackBox && broken.length ? { queriesToBreak: centre(broken.map((r) => r.forwards)) } : {}),
     seconds,
@@ -45,6 +50,7 @@ export function summariseThreat(
   clean: readonly CleanSample[],
   fallen: ReadonlySet<number>,
   attacks: ThreatResult['attacks'],
+  figures?: SelectiveFigures,
 ): ThreatResult {
   const left = standing(clean, fallen)
   return {
@@ -53,6 +59,7 @@ export function summariseThreat(
     robustAccuracy: share(left, clean.length),
     interval: wilson(left, clean.length),
     attacks,
+    ...(figures && { selective: figures }),
   }
 }
 

@@ -23,6 +23,8 @@ export interface Verified {
   readonly size: number
   readonly predicted: number
   readonly confidence: number
+  /** Whether the model rejects it, so that it cannot hold; undefined if the model never does. */
+  readonly rejected?: boolean
 }
 
 /** Room for float32 rounding in a size, relative and absolute. */
@@ -90,6 +92,7 @@ export class Verifier {
         size,
         predicted: label,
         confidence,
+        ...(exact.rejected && { rejected: exact.rejected[i]! }),
       }
     })
   }
@@ -98,7 +101,8 @@ export class Verifier {
   private async judged(
     samples: NDArray,
     given: readonly [NDArray, NDArray],
-  ): Promise<{ outputs: NDArray; flags: boolean[] }> {
+  ): Promise<{ outputs: NDArray; flags: boolean[]; rejected: boolean[] | undefined }> {
+    const rejected = await this.model.rejects?.(samples)
     const seen = this.criterion.looks ? [samples] : []
     const parts = await Promise.all(
       this.judges.map(async ({ target, judge }) => {
@@ -109,9 +113,11 @@ export class Verifier {
     const [first] = parts as [(typeof parts)[number]]
     return {
       outputs: parts.length > 1 ? await this.model.predict(samples) : first.outputs,
-      flags: Array.from({ length: given[0].dims[0]! }, (_, i) =>
-        parts.every((part) => Boolean(part.flags[i])),
+      flags: Array.from(
+        { length: given[0].dims[0]! },
+        (_, i) => !rejected?.[i] && parts.every((part) => Boolean(part.flags[i])),
       ),
+      rejected,
     }
   }
 

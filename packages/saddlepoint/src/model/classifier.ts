@@ -26,6 +26,7 @@ import { backwardRules, type BackwardRule, type BackwardRules } from './backward
 import type { Conventions } from './conventions.ts'
 import { ClassifierError } from './errors.ts'
 import { preprocess } from './preprocess.ts'
+import { REJECT, rejectionOf, type Rejection } from './rejection.ts'
 import { decide, ranking, type Ranked } from './ranking.ts'
 import type { Target } from './target.ts'
 
@@ -91,6 +92,11 @@ export class Classifier implements Target {
   readonly rules: BackwardRules
   readonly randomness: 'none' | 'per sample' | 'shared'
   readonly draws: number
+  /** Which samples the untouched file rejects, if it is one that does. */
+  readonly rejects?: (x: NDArray) => Promise<boolean[]>
+  /** The same while tracing, as a number: above 0 where a sample is rejected. */
+  readonly excess?: (x: Tensor) => Tensor
+  private readonly rejection: Rejection | undefined
   private readonly activation: Logits['stripped']
   private readonly verifier
 
@@ -107,7 +113,8 @@ export class Classifier implements Target {
       throw new ClassifierError(
         `samples are ${formatShape(this.shape)}, but the model's input "${model.inputs[0]!.name}" is ${formatShape(input)}`,
       )
-    const output = model.outputs[0]!
+    this.rejection = rejectionOf(model)
+    const output = this.rejection?.port ?? model.outputs[0]!
     const outputs = elements(output.shape.slice(1))
     const isRow = output.shape.slice(1).filter((d) => d !== 1).length <= 1
     if (output.type !== 'float32' || output.shape[0] !== input[0] || outputs < 1 || !isRow)
@@ -115,11 +122,17 @@ export class Classifier implements Target {
         `the output "${output.name}" (${output.type} ${formatShape(output.shape)}) is not one row of scores for each sample`,
       )
     this.classes = outputs === 1 ? 2 : outputs
-    this.activation = model.logits(symbol('x', 'float32', input)).stripped
+    this.activation = this.scores(symbol('x', 'float32', input)).stripped
     this.notices = [
       ...model.notices,
       ...(outputs === 1 ? ['one output: read as the score of class 1 against class 0'] : []),
+      ...(this.rejection?.notices ?? []),
     ]
+    const { rejection } = this
+    if (rejection) {
+      this.rejects = (x) => this.rejected(x)
+      this.excess = (x) => rejection.excess(preprocess(x, this.conventions, input))
+    }
     this.verifier = compile((x: Tensor) => preprocess(x, this.conventions, input), {
       engine: this.engine,
       specs: [batched(this.shape)],
@@ -151,7 +164,17 @@ export class Classifier implements Target {
    */
   logits(x: Tensor, parameters?: Readonly<Record<string, Tensor>>): Tensor {
     const fed = preprocess(x, this.conventions, this.model.inputs[0]!.shape)
-    return rowsOf(this.model.logits(fed, parameters && { parameters }).logits)
+    return rowsOf(this.scores(fed, parameters).logits)
+  }
+
+  /** What the model ranks classes by, of values as the file takes them. */
+  private scores(fed: Tensor, parameters?: Readonly<Record<string, Tensor>>): Logits {
+    const feeds = { [this.model.inputs[0]!.name]: fed }
+    return logitsOf(this.model.apply(feeds, [this.scoresName], parameters && { parameters })[0]!)
+  }
+
+  private get scoresName(): string {
+    return this.rejection?.scores ?? this.model.outputs[0]!.name
   }
 
   /**
@@ -171,7 +194,7 @@ export class Classifier implements Target {
         `${this.name} has no convolution: name a layer (saddle inspect lists them with their shapes)`,
       )
     // Batch normalisation stays apart: a layer is then what the file says it is.
-    const [value, output] = this.traced(x, [wanted, this.model.outputs[0]!.name], { parameters: {} })
+    const [value, output] = this.traced(x, [wanted, this.scoresName], { parameters: {} })
     return { logits: rowsOf(logitsOf(output!).logits), value: this.perSample(value!, x, layer ?? wanted) }
   }
 
@@ -228,8 +251,30 @@ export class Classifier implements Target {
   }
 
   private async single(input: NDArray): Promise<NDArray> {
-    const results = await this.original.run({ [this.model.inputs[0]!.name]: input })
-    return results[this.model.outputs[0]!.name]!
+    const results = await this.outputs(input)
+    const label = this.rejection?.label
+    return label === undefined ? results[this.scoresName]! : this.chosen(results[label]!)
+  }
+
+  private outputs(input: NDArray): Promise<Record<string, NDArray>> {
+    return this.original.run({ [this.model.inputs[0]!.name]: input })
+  }
+
+  /** The class a file gives in place of scores, as probabilities: all that is known of it. */
+  private chosen(labels: NDArray): NDArray {
+    const data = new Float32Array(labels.data.length * this.classes)
+    labels.data.forEach((label, i) => (data[i * this.classes + Number(label)] = 1))
+    return float32([labels.data.length, this.classes], data)
+  }
+
+  /** Of a random file, what most of its runs reject. */
+  private async rejected(x: NDArray): Promise<boolean[]> {
+    const input = await this.verifier(x)
+    const runs = await Promise.all(Array.from({ length: this.draws }, () => this.outputs(input)))
+    return Array.from(
+      { length: x.dims[0]! },
+      (_, i) => runs.filter((r) => r[REJECT]!.data[i]).length * 2 > runs.length,
+    )
   }
 
   /** One run for samples [n, …shape], of a random model as of any other. */
@@ -249,7 +294,9 @@ export class Classifier implements Target {
 
   /** Whether the file's own outputs are probabilities. */
   get givesProbabilities(): boolean {
-    return this.activation === 'Softmax' || this.activation === 'Sigmoid'
+    return (
+      this.rejection?.label !== undefined || this.activation === 'Softmax' || this.activation === 'Sigmoid'
+    )
   }
 
   decide(scores: NDArray): { label: number; confidence: number }[] {

@@ -52,6 +52,10 @@ export interface Target {
   inside?(x: Tensor, layer?: string): { readonly logits: Tensor; readonly value: Tensor }
   /** What its nonlinearities put out, in the order of the model, while tracing: [N, …shape] → [N, …] each. */
   activations?(x: Tensor): readonly Tensor[]
+  /** Of a model that may reject, while tracing: one number for each sample [N], above 0 where it is rejected. */
+  excess?(x: Tensor): Tensor
+  /** Which samples [n, …shape] the untouched model rejects; absent if it never does. */
+  rejects?(x: NDArray): Promise<boolean[]>
   /** What the untouched model says: samples [n, …shape] → [n, classes]. */
   predict(x: NDArray, signal?: AbortSignal): Promise<NDArray>
   /** The same from a single run, where `predict` is the mean of several. */

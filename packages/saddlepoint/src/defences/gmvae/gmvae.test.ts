@@ -24,7 +24,7 @@ import { checkGmVaeExport, exportGmVae } from './export.ts'
 import { gmVae, mnistGmVae, squaredDistances } from './gmvae.ts'
 import { judgeGmVae, reclassifyGmVae } from './judge.ts'
 import { overImages } from './over-images.ts'
-import { selective } from './selective.ts'
+import { selective } from '../../evaluate/selective.ts'
 import { fitThresholds } from './thresholds.ts'
 
 const engine = createEngine({ workers: 0 })

@@ -5,5 +5,4 @@ export { checkGmVaeExport, exportGmVae, type GmVaeExportOptions } from './export
 export { gmVae, mnistGmVae, type GmVae, type GmVaeOptions, type MnistGmVaeOptions } from './gmvae.ts'
 export { judgeGmVae, reclassifyGmVae, type Judgements, type TrainedGmVae, type Verdicts } from './judge.ts'
 export { type ReclassifyOptions } from './reclassify.ts'
-export { selective, type SelectiveFigures } from './selective.ts'
 export { fitThresholds, type FitThresholdsOptions } from './thresholds.ts'
