@@ -102,7 +102,10 @@ function open(name) {
   return { net: 'lenet5', path, x: float32([count, 1, 28, 28], pixels) }
 }
 
-const lastConvolution = ({ model }) => model.source.graph.nodes.findLast((n) => n.op === 'Conv').outputs[0]
+/** What the last convolution itself puts out. */
+function lastConvolution({ model }) {
+  return model.source.graph.nodes.findLast((n) => n.op === 'Conv').outputs[0]
+}
 
 /** How each method is called here and there. */
 function methods(shape, layer) {

@@ -10,6 +10,7 @@ const commands: Record<string, () => Promise<(program: Command) => void>> = {
   attack: async () => (await import('./commands/attack.ts')).attackCommand,
   universal: async () => (await import('./commands/universal.ts')).universalCommand,
   attacks: async () => (await import('./commands/attacks.ts')).attacksCommand,
+  explain: async () => (await import('./commands/explain.ts')).explainCommand,
   inspect: async () => (await import('./commands/inspect.ts')).inspectCommand,
   grad: async () => (await import('./commands/grad.ts')).gradCommand,
   falsify: async () => (await import('./commands/falsify.ts')).falsifyCommand,

@@ -1,24 +1,17 @@
 /** `saddle attack`: attacks single pictures or arrays, and writes what it finds. */
 import { takeRows, type NDArray } from '@saddlepoint/autodiff'
 import type { Command } from 'commander'
-import { basename, join } from 'node:path'
-import { chosenFor, classifier as classifierOf, type Classifier } from 'saddlepoint'
+import { join } from 'node:path'
+import { chosenFor, type Classifier } from 'saddlepoint'
 import { search, stack, targetOf } from '../attack-samples.ts'
 import { columns } from '../columns.ts'
-import { readClassIndex, writeFileAtomic, writeNpy, writePng } from '../data/index.ts'
+import { writeFileAtomic, writeNpy, writePng } from '../data/index.ts'
 import { UsageError } from '../errors.ts'
 import { figure, type Ranked } from '../figure.ts'
-import { readInputs, type Input } from '../inputs.ts'
+import type { Input } from '../inputs.ts'
 import { versions } from '../versions.ts'
-import {
-  batchFor,
-  boundsOf,
-  conventionsOf,
-  engineOf,
-  openModel,
-  outputNames,
-  pictureOptions,
-} from './open.ts'
+import { batchFor, engineOf } from './open.ts'
+import { isPicture, openInputs, outputOf } from './open-inputs.ts'
 import { checkTarget, planFlags, planOf, radiiOf, type Plan, type PlanFlags } from './plan.ts'
 import {
   commonFlags,
@@ -53,24 +46,8 @@ async function run(path: string, files: string[], flags: Flags): Promise<void> {
     throw new UsageError('attack takes one norm and one eps', { hint: 'saddle evaluate takes several' })
   const engine = engineOf(flags, voice)
   try {
-    const conventions = conventionsOf(path, flags)
-    const model = await openModel(path, flags)
-    const probe = await classifierOf(model, { ...conventions, name: path, engine })
-    const { inputs, skipped } = await readInputs(files, probe.shape, pictureOptions(model, conventions))
-    for (const { file, reason } of skipped) voice.warn(`${file} was skipped: ${reason}`)
-    const isImage = isPicture(inputs[0]!.x)
-    const names = conventions.labels ? readClassIndex(conventions.labels).names : undefined
-    const classifier = await classifierOf(model, {
-      ...conventions,
-      name: path,
-      ...(isImage ? {} : { inputRange: undefined }),
-      shape: inputs[0]!.x.dims.slice(1),
-      bounds: boundsOf(conventions, isImage),
-      classNames: outputNames(conventions, names),
-      engine,
-    })
+    const { classifier, inputs, skipped } = await openInputs(path, files, flags, engine, voice)
     checkTarget(plan, classifier, path)
-    for (const notice of classifier.notices) voice.say(`${basename(path)}: ${notice}`)
     const own = await radiiOf(plan, inputs.length)
     const radii = inputs.map((_, i) => plan.eps[0]! * (own?.[i] ?? 1))
     const results: Result[] = []
@@ -91,8 +68,6 @@ async function run(path: string, files: string[], flags: Flags): Promise<void> {
     await engine.close()
   }
 }
-
-const isPicture = ({ dims }: NDArray) => dims.length === 4 && (dims[1] === 1 || dims[1] === 3)
 
 interface Result {
   readonly input: string
@@ -125,7 +100,7 @@ async function attackBatch(
   const scores = await classifier.predict(x)
   const rank = (s: NDArray, row: number) => classifier.ranking(s, row, 5).map((r) => named(classifier, r))
   const own = classifier.decide(scores).map((d) => d.label)
-  const label = labelOf(classifier, flags)
+  const label = flags.label === undefined ? undefined : outputOf(classifier, '--label', flags.label)
   const labels = own.map((o) => label ?? o)
   const targets = labels.map((l, i) => targetOf(classifier, scores, i, offset + i, l, plan, flags.seed))
   const found = await search(classifier, x, labels, targets, offset, plan, radii, flags.seed)
@@ -153,14 +128,6 @@ async function attackBatch(
       }
     }),
   )
-}
-
-function labelOf({ conventions, classes, name }: Classifier, { label }: Flags): number | undefined {
-  if (label === undefined) return undefined
-  const output = label + (conventions.labelOffset ?? 0)
-  if (output < 0 || output >= classes)
-    throw new UsageError(`--label ${label}: ${name} has ${classes} classes`, { hint: 'labels count from 0' })
-  return output
 }
 
 async function writeFiles(

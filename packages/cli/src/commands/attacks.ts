@@ -4,6 +4,7 @@ import pc from 'picocolors'
 import { definitions, lossForms, optionsOf, perturbations, presets, type AttackDefinition } from 'saddlepoint'
 import { columns } from '../columns.ts'
 import { UsageError } from '../errors.ts'
+import { optionsOfSchema } from '../options-table.ts'
 import { setNames } from './latent-set.ts'
 import { commonFlags, printJson, type CommonFlags } from './shared.ts'
 
@@ -96,42 +97,5 @@ function axesText(): string {
   )
 }
 
-interface AttackOption {
-  readonly name: string
-  readonly type: string
-  readonly default?: unknown
-  readonly description: string
-}
-
-interface JsonSchema {
-  readonly type?: string | readonly string[]
-  readonly enum?: readonly unknown[]
-  readonly anyOf?: readonly JsonSchema[]
-  readonly default?: unknown
-  readonly description?: string
-  readonly minimum?: number
-  readonly maximum?: number
-}
-
 /** Read off the attack's schema, so that nothing is written twice. */
-function optionsTable(definition: AttackDefinition): AttackOption[] {
-  const { properties = {} } = optionsOf(definition).toJSONSchema({ io: 'input' })
-  return Object.entries(properties as Record<string, JsonSchema>).map(([name, schema]) => ({
-    name,
-    type: typeOf(schema),
-    default: schema.default,
-    description: schema.description ?? '',
-  }))
-}
-
-function typeOf({ type, enum: values, anyOf, minimum, maximum }: JsonSchema): string {
-  if (values) return values.join(' | ')
-  // A number or a fraction such as 8/255.
-  if (anyOf) return anyOf.some((s) => s.type === 'number') ? 'number' : anyOf.map(typeOf).join(' | ')
-  if (Array.isArray(type)) return type.includes('number') ? 'number' : type.join(' | ')
-  const bounded = type === 'integer' || type === 'number'
-  // Integers come with the bounds of what JavaScript can count.
-  const low = bounded && minimum !== undefined && minimum > -(2 ** 53) ? ` ≥ ${minimum}` : ''
-  const high = bounded && maximum !== undefined && maximum < 2 ** 53 - 1 ? ` ≤ ${maximum}` : ''
-  return `${String(type ?? 'value')}${low}${high}`
-}
+const optionsTable = (definition: AttackDefinition) => optionsOfSchema(optionsOf(definition))

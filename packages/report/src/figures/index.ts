@@ -1,7 +1,7 @@
 /** Figures as standalone SVG. */
 export type { AxisOptions } from './axis.ts'
 export { barChart, type Bar, type BarChartOptions, type BarSeries } from './bar-chart.ts'
-export type { ColourScaleName } from './colour-scale.ts'
+export { colourScale, type ColourScale, type ColourScaleName } from './colour-scale.ts'
 export { contourPlot, type ContourMarker, type ContourPath, type ContourPlotOptions } from './contour-plot.ts'
 export { heatMap, type HeatMapOptions, type HeatMapPanel } from './heat-map.ts'
 export { histogram, type HistogramOptions, type HistogramSeries } from './histogram.ts'

@@ -15,8 +15,8 @@ export const baselineOption = (byDefault: Baseline) =>
       `what stands for nothing being there: ${BASELINES.join(', ')} (mean: of each channel of the sample)`,
     )
 
-/** Share of the side that the blur's σ is: 11 pixels of 224, twice RISE's, so that whole objects go. */
-const BLUR = 0.05
+/** Share of the side that the blur’s σ is: about the 20 pixels of 224 with which their pictures lose what is on them. */
+const BLUR = 0.1
 
 /** The baseline of each sample, of its shape. */
 export function baselineOf(
