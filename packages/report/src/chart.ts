@@ -1,11 +1,10 @@
 /** Accuracy against eps, one chart per norm with every model in it. */
-import * as Plot from '@observablehq/plot'
-import { Window } from 'happy-dom'
 import type { EvaluationResult } from 'saddlepoint'
+import { lineChart } from './figures/line-chart.ts'
+import { inline } from './figures/svg.ts'
 import { in255, normName, percent, percentRange, radius } from './format.ts'
-import { html, raw, type Html } from './html.ts'
+import { html, type Html } from './html.ts'
 import { interval } from './interval.ts'
-import { SERIES } from './palette.ts'
 
 interface Point {
   readonly eps: number
@@ -18,16 +17,6 @@ interface Series {
   readonly slot: number
   readonly points: readonly Point[]
 }
-
-const SYMBOLS = ['circle', 'square', 'triangle', 'diamond', 'star', 'wye', 'cross'] as const
-const DASHES = [undefined, '7 4', '2 4', '9 3 2 3']
-
-const document = new Window().document as unknown as Document
-
-const colour = (slot: number): string => `var(--s${slot % SERIES})`
-const symbol = (slot: number) => SYMBOLS[slot % SYMBOLS.length]!
-// Neighbouring models differ in dash as well as in colour, so that a print without colour can be read.
-const dash = (slot: number) => DASHES[(slot + Math.floor(slot / SERIES)) % DASHES.length]
 
 const series = (norm: string, results: readonly EvaluationResult[], names: readonly string[]): Series[] =>
   results.flatMap((result, slot) => {
@@ -48,113 +37,44 @@ const series = (norm: string, results: readonly EvaluationResult[], names: reado
 const says = ({ name }: Series, { eps, share, range }: Point): string =>
   `${name}: ${percent(share)} at ${eps === 0 ? 'eps 0 (clean)' : `eps ${radius(eps)}`} (95 % interval ${percentRange(range)})`
 
-const axis = (norm: string, all: readonly Series[]): { scale: number; label: string } => {
+const axis = (norm: string, all: readonly Series[]): { scale: number; title: string; unit: string } => {
+  const title = `${normName(norm)} radius eps`
   const radii = all.flatMap(({ points }) => points.map(({ eps }) => eps)).filter((eps) => eps > 0)
   if (radii.every((eps) => in255(eps) !== undefined)) {
-    return { scale: 255, label: `${normName(norm)} radius eps, in 1/255 of the value range` }
+    return { scale: 255, title, unit: '1/255 of the value range' }
   }
-  const unit = norm === 'l0' ? 'count of changed values' : 'in units of the [0, 1] picture'
-  return { scale: 1, label: `${normName(norm)} radius eps, ${unit}` }
+  return { scale: 1, title, unit: norm === 'l0' ? 'changed values' : 'units of the [0, 1] picture' }
 }
 
-const marks = (line: Series, scale: number): Plot.Markish[] => {
-  const data = line.points.map((point) => ({
-    x: point.eps * scale,
-    y: point.share * 100,
-    low: point.range[0] * 100,
-    high: point.range[1] * 100,
-    title: says(line, point),
-  }))
-  const stroke = colour(line.slot)
-  return [
-    Plot.areaY(data, { x: 'x', y1: 'low', y2: 'high', fill: stroke, fillOpacity: 0.14 }),
-    Plot.ruleX(data, { x: 'x', y1: 'low', y2: 'high', stroke, strokeWidth: 1.5 }),
-    Plot.lineY(data, { x: 'x', y: 'y', stroke, strokeWidth: 2, strokeDasharray: dash(line.slot) }),
-    Plot.dot(data, { x: 'x', y: 'y', fill: stroke, r: 4.5, symbol: symbol(line.slot), title: 'title' }),
-  ]
-}
-
-const short = (attribute: string) =>
-  attribute.replace(/\d+\.\d{3,}/g, (digits) => `${Number(Number(digits).toFixed(2))}`)
-
-/** An SVG for the page. Plot repeats its style sheet in each, and keeps coordinates at full double precision. */
-const inline = (svg: Element): Html => {
-  svg.querySelector('style')?.remove()
-  svg.setAttribute('aria-hidden', 'true')
-  return raw(svg.outerHTML.replace(/ (?:d|transform|[xy][12]?)="[^"]*"/g, short))
-}
-
-const plot = (norm: string, all: readonly Series[], width: number, height: number, hide: string): Html => {
-  const { scale, label } = axis(norm, all)
+const drawn = (norm: string, all: readonly Series[], width: number, height: number): Html => {
+  const { scale, title, unit } = axis(norm, all)
   const radii = all.flatMap(({ points }) => points.map(({ eps }) => eps * scale))
-  const ticks = [...new Set(radii)].toSorted((a, b) => a - b)
-  const widest = Math.max(...radii, 0)
-  const apart = ticks.every(
-    (tick, index) => index === 0 || (tick - ticks[index - 1]!) * (width - 80) >= widest * 34,
-  )
-  const svg = Plot.plot({
-    document,
+  const svg = lineChart({
+    title: `Accuracy against ${normName(norm)} eps`,
     width,
     height,
-    marginLeft: 44,
-    marginRight: 24,
-    marginTop: 28,
-    marginBottom: 44,
-    className: 'plot',
-    style: { background: 'none', fontFamily: 'inherit', fontSize: '13px' },
-    // The radii measured make the best ticks, where there is room for them.
-    x: {
-      label,
-      labelAnchor: 'center',
-      labelArrow: 'none',
-      domain: [0, widest || 1],
-      insetRight: 6,
-      insetLeft: 8,
-      ticks: apart && ticks.length > 1 ? ticks : 5,
-      tickFormat: (tick: number) => `${Number(tick.toPrecision(4))}`,
-    },
-    y: {
-      label: 'Accuracy (%)',
-      labelArrow: 'none',
-      domain: [0, 100],
-      ticks: [0, 20, 40, 60, 80, 100],
-      grid: true,
-    },
-    marks: [Plot.ruleY([0]), ...all.flatMap((line) => marks(line, scale))],
-  })
-  const said = all.map((line) => line.points.map((point) => says(line, point)).join('; ')).join('. ')
-  return html`<div class="${hide}" role="img" aria-label="Accuracy against ${normName(norm)} eps. ${said}">
-    ${inline(svg)}
-  </div>`
-}
-
-const swatch = (slot: number): Html => {
-  const stroke = colour(slot)
-  const svg = Plot.plot({
-    document,
-    width: 44,
-    height: 14,
-    margin: 0,
-    axis: null,
-    className: 'plot',
-    x: { domain: [0, 1] },
-    y: { domain: [0, 1] },
-    style: { background: 'none' },
-    marks: [
-      Plot.line([[0, 0.5], [1, 0.5]], { stroke, strokeWidth: 2, strokeDasharray: dash(slot) }), // prettier-ignore
-      Plot.dot([[0.5, 0.5]], { fill: stroke, r: 4.5, symbol: symbol(slot) }),
-    ],
+    // The radii measured make the best ticks.
+    x: { title, unit, domain: [0, Math.max(...radii, 0) || 1], ticks: [...new Set(radii)] },
+    y: { title: 'Accuracy', unit: '%', domain: [0, 100] },
+    series: all.map((line) => ({
+      name: line.name,
+      slot: line.slot,
+      points: line.points.map((point) => ({
+        x: point.eps * scale,
+        y: point.share * 100,
+        low: point.range[0] * 100,
+        high: point.range[1] * 100,
+        label: says(line, point),
+      })),
+    })),
   })
   return inline(svg)
 }
 
 const figure = (norm: string, all: readonly Series[]): Html =>
   html`<figure class="chart">
-    <h3>${normName(norm)}</h3>
-    <ul class="legend">
-      ${all.map((line) => html`<li>${swatch(line.slot)}<span>${line.name}</span></li>`)}
-    </ul>
-    ${plot(norm, all, 900, 380, 'wide')}${plot(norm, all, 380, 320, 'narrow')}
+    <div class="wide">${drawn(norm, all, 900, 320)}</div>
+    <div class="narrow">${drawn(norm, all, 380, 260)}</div>
   </figure>`
 
 /** One figure per norm; nothing where no attack was run. */

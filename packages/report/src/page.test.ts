@@ -64,7 +64,8 @@ describe('one model', () => {
   it('draws a wide and a narrow chart per norm, described in words', () => {
     const charts = [...page.querySelectorAll('#curves [role=img]')]
     expect(charts).toHaveLength(4)
-    const said = charts[0]!.getAttribute('aria-label')!
+    expect(charts[0]!.querySelector('title')!.textContent).toBe('Accuracy against L∞ eps')
+    const said = charts[0]!.querySelector('desc')!.textContent
     expect(said).toContain('98.4 % at eps 0 (clean)')
     expect(said).toContain('1.2 % at eps 8/255 (0.0314) (95 % interval 0.4–3.4 %)')
   })
@@ -141,13 +142,13 @@ describe('several models', () => {
   it('leaves numbers in names alone where it shortens coordinates', () => {
     const model = { ...evaluation().model, path: 'eps-0.031372549.onnx' }
     const drawn = parse(report({ evaluations: [{ result: evaluation({ model }), gallery: [] }] }))
-    expect(drawn.querySelector('#curves svg title')!.textContent).toContain('eps-0.031372549.onnx')
+    expect(drawn.querySelector('#curves .series title')!.textContent).toContain('eps-0.031372549.onnx')
     expect(drawn.querySelector('#curves')!.innerHTML).not.toMatch(/[LM ,]\d+\.\d{4}/)
   })
 
   it('draws all models into one chart', () => {
-    const legends = [...page.querySelectorAll('#curves .legend')].map((legend) => legend.children.length)
-    expect(legends).toEqual([2, 1])
+    const curves = [...page.querySelectorAll('#curves .wide')].map((chart) => chart.querySelectorAll('.series').length) // prettier-ignore
+    expect(curves).toEqual([2, 1])
   })
 
   it('says of an incomplete run that it is one', () => {

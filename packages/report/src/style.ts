@@ -59,15 +59,9 @@ td.loss { font-weight: 600; }
 
 .charts { display: grid; grid-template-columns: minmax(0, 1fr); gap: 1.5rem; }
 .chart { margin: 0; }
-.chart h3 { margin: 0.5rem 0 0.25rem; }
-.plot { display: block; max-width: 100%; height: auto; }
-.plot text { white-space: pre; }
+.chart svg { display: block; max-width: 100%; height: auto; }
 .chart .narrow { display: none; }
 @media (max-width: 45rem) { .chart .wide { display: none; } .chart .narrow { display: block; } }
-.legend { list-style: none; margin: 0.35rem 0 0.5rem; padding: 0; display: flex; flex-wrap: wrap; gap: 0.25rem 1.25rem; font-size: 0.9375rem; }
-.legend li { display: flex; align-items: center; gap: 0.5rem; }
-.legend li, .legend span { min-width: 0; }
-.legend svg { flex: none; }
 
 ${FIGURE_STYLE}
 .plate { margin: 1.25rem 0 2rem; break-inside: avoid; }

@@ -12,7 +12,7 @@ export interface LinePoint {
   /** Bounds of y, such as those of a 95 % interval. */
   readonly low?: number
   readonly high?: number
-  /** Read out for this point in place of its numbers. */
+  /** Read out for this point in place of the series' name and its numbers. */
   readonly label?: string
 }
 
@@ -31,11 +31,16 @@ export interface LineChartOptions extends PlotOptions {
 const MARKED = 40
 const READ_OUT = 12
 
+const says = (name: string, { x, y, label }: LinePoint): string =>
+  label ?? `${name}: ${number(y)} at ${number(x)}`
+
 const describe = ({ series, x, y }: LineChartOptions): string => {
   const said = series.map(({ name, points }) => {
     const known = points.filter((point) => Number.isFinite(point.y))
     const shown = known.length <= READ_OUT ? known : [known[0]!, known.at(-1)!]
-    return `${name}: ${shown.map((point) => point.label ?? `${number(point.y)} at ${number(point.x)}`).join(', ')}.`
+    if (shown.some(({ label }) => label !== undefined))
+      return `${shown.map((point) => says(name, point)).join('; ')}.`
+    return `${name}: ${shown.map((point) => `${number(point.y)} at ${number(point.x)}`).join(', ')}.`
   })
   return `${y.title} against ${x.title}. ${said.join(' ')}`
 }
@@ -60,7 +65,7 @@ const draw = (series: readonly (LineSeries & { slot: number })[], area: Area): H
           .filter(({ y }) => Number.isFinite(y))
           .map(
             (point) =>
-              xml`<path d="${symbols(slot, [place(point)])}" style="fill:${colour(slot)}"><title>${point.label ?? `${name}: ${number(point.y)} at ${number(point.x)}`}</title></path>`,
+              xml`<path d="${symbols(slot, [place(point)])}" style="fill:${colour(slot)}"><title>${says(name, point)}</title></path>`,
           )
       }</g>`,
     )
