@@ -35,6 +35,8 @@ const cases = {
   'strided-cnn': { batch: 128, eps: 0.3 },
   'mnist-cnn': { batch: 128, eps: 0.3 },
   'madry-cnn': { batch: 128, eps: 0.3 },
+  // The statistics of batch normalisation are over the whole batch on the other side.
+  resnet18: { batch: 32, eps: 8 / 255, shard: 32 },
 }
 const shapes = (name) => ({ shape: networks[name].shape ?? [3, 32, 32], classes: 10 })
 
@@ -51,6 +53,14 @@ function methodOf(text, eps) {
   if (!steps) throw new Error(`--method is standard or pgd-STEPS, not ${text}`)
   return { ours: adversarial({ eps, steps: Number(steps), randomStart: false }), steps: Number(steps) }
 }
+
+/** The same parameter in a module of PyTorch's. */
+const torchName = (name) =>
+  name
+    .replace('stem.norm', 'stem_norm')
+    .replace(/\.scale$/, '.weight')
+    .replace(/\.mean$/, '.running_mean')
+    .replace(/\.variance$/, '.running_var')
 
 /** Updates whose losses are compared. */
 const COMPARED = 3
@@ -138,7 +148,7 @@ const results = []
 for (const net of values.net ?? Object.keys(cases))
   for (const optimiser of values.optimiser)
     for (const text of values.method) {
-      const { batch: usual, eps } = cases[net] ?? { batch: 128, eps: 8 / 255 }
+      const { batch: usual, eps, shard = values.shard } = cases[net] ?? { batch: 128, eps: 8 / 255 }
       const batch = Number(values.batch?.[0] ?? usual)
       const { shape, classes } = shapes(net)
       const network = networks[net].make({ shape, classes, bounds: [0, 1] })
@@ -160,7 +170,7 @@ for (const net of values.net ?? Object.keys(cases))
         channelsLast: values['channels-last'],
         parameters: Object.fromEntries(
           Object.entries(parameters).map(([name, { dims, data }]) => [
-            name,
+            torchName(name),
             { dims, path: file(`parameters.${name}`, data) },
           ]),
         ),
@@ -174,7 +184,7 @@ for (const net of values.net ?? Object.keys(cases))
         rate,
         batch,
         seed: 0,
-        ...(values.shard && { shard: Number(values.shard) }),
+        ...(shard && { shard: net === 'resnet18' ? batch : Number(shard) }),
       })
       await ours.run(COMPARED)
       const { losses } = await peer.ask({ do: 'run', steps: COMPARED })

@@ -58,7 +58,48 @@ class MadryCnn(nn.Module):
         return self.fc2(torch.relu(self.fc1(h.flatten(1))))
 
 
-NETWORKS = {"strided-cnn": StridedCnn, "mnist-cnn": MnistCnn, "madry-cnn": MadryCnn}
+class BasicBlock(nn.Module):
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.norm1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.norm2 = nn.BatchNorm2d(outputs)
+        self.projects = stride > 1 or inputs != outputs
+        if self.projects:
+            self.shortcut = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+            self.norm = nn.BatchNorm2d(outputs)
+
+    def forward(self, x):
+        h = self.norm2(self.conv2(torch.relu(self.norm1(self.conv1(x)))))
+        return torch.relu(h + (self.norm(self.shortcut(x)) if self.projects else x))
+
+
+class ResNet18(nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 64, 3, 1, 1, bias=False)
+        self.stem_norm = nn.BatchNorm2d(64)
+        inputs = 64
+        for stage, width in enumerate((64, 128, 256, 512), 1):
+            first = BasicBlock(inputs, width, 2 if stage > 1 else 1)
+            setattr(self, f"stage{stage}", nn.ModuleDict({"1": first, "2": BasicBlock(width, width, 1)}))
+            inputs = width
+        self.head = nn.Linear(512, classes)
+
+    def forward(self, x):
+        h = torch.relu(self.stem_norm(self.stem(x)))
+        for stage in (self.stage1, self.stage2, self.stage3, self.stage4):
+            h = stage["2"](stage["1"](h))
+        return self.head(h.mean((2, 3)))
+
+
+NETWORKS = {
+    "strided-cnn": StridedCnn,
+    "mnist-cnn": MnistCnn,
+    "madry-cnn": MadryCnn,
+    "resnet18": ResNet18,
+}
 
 
 def load(request):
