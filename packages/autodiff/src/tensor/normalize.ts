@@ -109,6 +109,16 @@ export function batchNormTraining(
   return { y: y!, mean: mean!, variance: variance! }
 }
 
+/** (x − mean) / √(variance + ε) · scale + bias, per channel, with given statistics. */
+export const batchNormalization = (
+  x: Tensor,
+  scale: Tensor,
+  bias: Tensor,
+  mean: Tensor,
+  variance: Tensor,
+  epsilon = 1e-5,
+) => apply('BatchNormalization', [x, scale, bias, mean, variance], { epsilon })
+
 defineOp('InstanceNormalization', {
   infer: same,
   gradient: throughDefinition(([x, scale, bias], a) =>

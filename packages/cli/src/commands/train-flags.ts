@@ -33,6 +33,7 @@ export interface TrainFlags extends CommonFlags, ModelFlags, DataFlags, Generato
   labelled?: number
   labelledShare: number
   shard: number
+  wholeBatch?: boolean
   timeLimit?: number
   checkpoint?: string
   checkpointSeconds: number
@@ -83,6 +84,10 @@ export function trainFlags(program: Command): Command {
     )
     .option('--labelled-share <share>', 'of each batch, that labelled samples then make up', number, 0.25)
     .option('--shard <n>', 'samples of a batch that one worker takes at a time', count, 32)
+    .option(
+      '--whole-batch',
+      'one shard for the whole batch, whose statistics batch normalisation then uses (those of each shard otherwise)',
+    )
     .option('--time-limit <seconds>', 'ends the schedule within this time, if the epochs take longer', number)
     .option('--checkpoint <file>', 'where the run can go on from; OUTPUT.checkpoint if absent')
     .option('--checkpoint-seconds <s>', 'time between two writes of it within an epoch', number, 30)

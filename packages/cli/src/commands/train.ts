@@ -71,7 +71,7 @@ async function run(path: string | undefined, flags: TrainFlags): Promise<void> {
         data: parts.heldOut,
         method: judgeOf(method, flags, set),
         engine,
-        shard: flags.shard,
+        shard: shardOf(flags),
       }))
     await checkpoint.remove()
     const report = {
@@ -154,13 +154,15 @@ function checkClasses(
   throw new UsageError(message, { hint: 'use more samples, --shuffle with --limit, or --classes' })
 }
 
+const shardOf = ({ wholeBatch, shard, batch = 128 }: TrainFlags) => (wholeBatch ? batch : shard)
+
 function checkpointOf(
   subject: Subject,
   { train: part }: SplitData,
   method: TrainingMethod,
   flags: TrainFlags,
 ) {
-  const { epochs, batch = 128, shard, seed, optimiser, averageDecay, strengthWarmUp, augment = false } = flags
+  const { epochs, batch = 128, seed, optimiser, averageDecay, strengthWarmUp, augment = false } = flags
   const digest = createHash('sha256')
   digest.update(new Uint8Array((part.images.data as Float32Array).buffer))
   digest.update(Array.from(part.labels.data, String).join())
@@ -170,7 +172,7 @@ function checkpointOf(
     method: { name: method.name, ...named(method) },
     epochs,
     batch,
-    shard,
+    shard: shardOf(flags),
     seed,
     optimiser,
     averageDecay,
@@ -232,7 +234,7 @@ async function fit(
       engine,
       state,
       timeLimitSeconds,
-      shard: flags.shard,
+      shard: shardOf(flags),
       seed: flags.seed,
       augment: augment ? jitter() : undefined,
       averageDecay: flags.averageDecay,

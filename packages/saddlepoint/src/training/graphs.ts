@@ -1,7 +1,16 @@
 /** The graphs of training that run a network: gradients of one shard of a batch, and its accuracy. */
-import { argMax, equal, expand, gradientOf, scalar, type Engine, type Tensor } from '@saddlepoint/autodiff'
+import {
+  argMax,
+  equal,
+  expand,
+  gradientOf,
+  scalar,
+  stopGradient,
+  type Engine,
+  type Tensor,
+} from '@saddlepoint/autodiff'
 import { TracedProgram, type Declare } from '../attacks/program.ts'
-import type { RandomSource } from '../attacks/random-source.ts'
+import type { Training } from './layers.ts'
 import { MethodOptionError, type TrainingMethod } from './methods/method.ts'
 import type { Network } from './network.ts'
 import { mapRecord, type TracedParameters } from './parameters.ts'
@@ -16,9 +25,14 @@ export interface GradientGraph {
   readonly memory?: readonly number[]
 }
 
+/** How many samples there are, as a scalar. */
+const count = (x: Tensor): Tensor => expand(scalar(1), [x.shape[0]!]).sum()
+
 /**
  * Gradients of the summed loss of a shard, with the sum of the loss and the number of samples that were right. The
  * batch's mean is taken after the shards have been added up, so that it is the same however they were shared out.
+ * In place of the gradient of a statistic stands its distance from what was observed, for each sample: that of half the
+ * squared distance.
  */
 export async function gradientGraph(
   engine: Engine,
@@ -30,6 +44,11 @@ export async function gradientGraph(
     const x = declare.perSample('x', network.shape)
     const labels = declare.perSample('labels', [], 'int64')
     const parameters = declareParameters(declare, network, 'parameters')
+    const observed = new Map<string, Tensor[]>()
+    const training: Training = {
+      random: declare.random,
+      observe: (name, value) => observed.set(name, [...(observed.get(name) ?? []), stopGradient(value)]),
+    }
     const { loss, logits, remember } = method.objective({
       x,
       labels,
@@ -38,9 +57,9 @@ export async function gradientGraph(
       random: declare.random,
       strength: declare.shared('strength', []),
       labelledWeight: declare.shared('labelledWeight', []),
-      logits: (samples, given = parameters) => network.logits(given, samples, declare.random),
+      logits: (samples, given = parameters) => network.logits(given, samples, training),
       evaluate: (samples, given = parameters) => network.logits(given, samples),
-      halves: () => halvesOf(network, method, parameters, declare.random),
+      halves: () => halvesOf(network, method, parameters, training),
       memory: (shape) => declare.perSample('memory', (memory = shape)),
     })
     const sum = loss.sum()
@@ -48,7 +67,13 @@ export async function gradientGraph(
       loss: sum,
       right: countRight(logits, labels),
       ...(remember && { remember }),
-      ...prefixed('gradients', gradientOf(sum, parameters)),
+      ...prefixed('gradients', {
+        ...gradientOf(sum, parameters),
+        ...mapRecord(Object.fromEntries(observed), (values, name) => {
+          const mean = values.reduce((a, b) => a.add(b)).div(values.length)
+          return parameters[name]!.sub(mean).mul(count(x))
+        }),
+      }),
     }
   })
   return { program, ...(memory && { memory }) }
@@ -89,15 +114,15 @@ function halvesOf(
   { name, split }: Network,
   method: TrainingMethod | undefined,
   parameters: TracedParameters,
-  random?: RandomSource,
+  training?: Training,
 ) {
   if (!split)
     throw new MethodOptionError(
       `${method?.name} needs the first layer by itself, and ${name} is not known as a sequence of layers`,
     )
   return {
-    first: (x: Tensor) => split.first(parameters, x, random),
-    rest: (z: Tensor) => split.rest(parameters, z, random),
+    first: (x: Tensor) => split.first(parameters, x, training),
+    rest: (z: Tensor) => split.rest(parameters, z, training),
   }
 }
 

@@ -1,6 +1,8 @@
 /** Layers: traced functions of parameters and activations that say which parameters they read. */
 import {
   averagePool,
+  batchNormalization,
+  batchNormTraining,
   conv as convolve,
   convTranspose as convolveTransposed,
   constant,
@@ -17,9 +19,16 @@ import {
 import type { RandomSource } from '../attacks/random-source.ts'
 import { fill, heNormal, type Initialiser, type ParameterSpec, type TracedParameters } from './parameters.ts'
 
-/** A traced function with named parameters; given random numbers, it behaves as in training. */
+/** What a layer has in training and not in use. */
+export interface Training {
+  readonly random: RandomSource
+  /** Takes the value of a statistic on these samples, of which a running mean is kept as the parameter of that name. */
+  observe(name: string, value: Tensor): void
+}
+
+/** A traced function with named parameters, which may behave otherwise in training. */
 export interface Layer {
-  (parameters: TracedParameters, x: Tensor, random?: RandomSource): Tensor
+  (parameters: TracedParameters, x: Tensor, training?: Training): Tensor
   readonly parameters: Readonly<Record<string, ParameterSpec>>
   /** A sequence of layers in two: its first one, and the rest. */
   readonly split?: Split
@@ -40,9 +49,9 @@ export type LayerLike = Layer | ((x: Tensor) => Tensor)
 /** Makes a layer of a function and what it reads. */
 export function layer(
   parameters: Readonly<Record<string, ParameterSpec>>,
-  f: (parameters: TracedParameters, x: Tensor, random?: RandomSource) => Tensor,
+  f: (parameters: TracedParameters, x: Tensor, training?: Training) => Tensor,
 ): Layer {
-  const copy = (given: TracedParameters, x: Tensor, random?: RandomSource) => f(given, x, random)
+  const copy = (given: TracedParameters, x: Tensor, training?: Training) => f(given, x, training)
   return Object.assign(copy, { parameters })
 }
 
@@ -77,6 +86,8 @@ export interface ConvLayerOptions extends WeightOptions {
   readonly padding?: number
   /** @default 1 */
   readonly group?: number
+  /** Whether an offset for each channel is added: of no use before a normalisation. @default true */
+  readonly bias?: boolean
 }
 
 function convDefaults({
@@ -97,10 +108,10 @@ export function conv(name: string, inputs: number, outputs: number, options: Con
   return layer(
     {
       [w]: { shape: [outputs, inputs / group, kernel, kernel], initialise: initialise(fanIn), decay: true },
-      [b]: bias(outputs),
+      ...(options.bias !== false && { [b]: bias(outputs) }),
     },
     (p, x) =>
-      convolve(x, p[w]!, p[b]!, {
+      convolve(x, p[w]!, p[b], {
         strides: [stride, stride],
         pads,
         group,
@@ -125,10 +136,10 @@ export function convTranspose(
   return layer(
     {
       [w]: { shape: [inputs, outputs / group, kernel, kernel], initialise: initialise(fanIn), decay: true },
-      [b]: bias(outputs),
+      ...(options.bias !== false && { [b]: bias(outputs) }),
     },
     (p, x) =>
-      convolveTransposed(x, p[w]!, p[b]!, {
+      convolveTransposed(x, p[w]!, p[b], {
         strides: [stride, stride],
         pads,
         group,
@@ -147,8 +158,8 @@ function chain(layers: readonly Layer[]): Layer {
   const names = layers.flatMap((l) => Object.keys(l.parameters))
   const twice = names.find((name, i) => names.indexOf(name) < i)
   if (twice) throw new Error(`two layers have a parameter called ${twice}`)
-  return layer(Object.assign({}, ...layers.map((l) => l.parameters)), (p, x, random) =>
-    layers.reduce((y, l) => l(p, y, random), x),
+  return layer(Object.assign({}, ...layers.map((l) => l.parameters)), (p, x, training) =>
+    layers.reduce((y, l) => l(p, y, training), x),
   )
 }
 
@@ -170,7 +181,9 @@ function splitOf(layers: readonly Layer[]): Split | undefined {
 
 /** The sum of two branches: a block and its projected shortcut, say. */
 export function sum(a: Layer, b: Layer): Layer {
-  return layer({ ...a.parameters, ...b.parameters }, (p, x, random) => a(p, x, random).add(b(p, x, random)))
+  return layer({ ...a.parameters, ...b.parameters }, (p, x, training) =>
+    a(p, x, training).add(b(p, x, training)),
+  )
 }
 
 /**
@@ -181,7 +194,7 @@ export function residual(name: string, branch: Layer, start = 0): Layer {
   const gain = `${name}.gain`
   return layer(
     { ...branch.parameters, [gain]: { shape: [1], initialise: fill(start), decay: false } },
-    (p, x, random) => x.add(branch(p, x, random).mul(p[gain]!)),
+    (p, x, training) => x.add(branch(p, x, training).mul(p[gain]!)),
   )
 }
 
@@ -208,11 +221,48 @@ export function groupNorm(name: string, channels: number, groups = Math.min(8, c
 const unitNorm = (n: number) =>
   [1, 0].map((v) => constant(float32([n], new Float32Array(n).fill(v)))) as [Tensor, Tensor]
 
+/**
+ * Each channel brought to mean 0 and variance 1, then scaled and shifted (Ioffe & Szegedy 2015). In training by the mean
+ * and variance of the samples that are run together: the whole batch, or each shard of it by itself where a batch is cut
+ * (ghost batch normalisation; Hoffer, Hubara, Soudry 2017). In use, and in inner attacks, by the running means of both.
+ * Parameters `name.scale`, `name.bias`, `name.mean` and `name.variance` [channels].
+ *
+ * @param start first value of the scale: 0 at the end of a residual branch makes the block the identity at first
+ */
+export function batchNorm(name: string, channels: number, start = 1): Layer {
+  const [s, b, m, v] = ['scale', 'bias', 'mean', 'variance'].map((key) => `${name}.${key}`) as [
+    string,
+    string,
+    string,
+    string,
+  ]
+  const statistic = (value: number): ParameterSpec => ({
+    shape: [channels],
+    initialise: fill(value),
+    decay: false,
+    statistic: true,
+  })
+  const specs = {
+    [s]: { shape: [channels], initialise: fill(start), decay: false },
+    [b]: bias(channels),
+    [m]: statistic(0),
+    [v]: statistic(1),
+  }
+  return layer(specs, (p, x, training) => {
+    const [scale, shift] = [p[s]!, p[b]!]
+    if (!training) return batchNormalization(x, scale, shift, p[m]!, p[v]!)
+    const { y, mean, variance } = batchNormTraining(x, scale, shift)
+    training.observe(m, mean)
+    training.observe(v, variance)
+    return y
+  })
+}
+
 /** In training, values set to 0 at random and the rest scaled up to keep the mean (Srivastava et al. 2014). */
 export function dropout(rate: number): Layer {
-  return layer({}, (_, x, random) => {
-    if (!random) return x
-    const kept = greaterOrEqual(random.uniform(x.shape.slice(1)), rate).cast('float32')
+  return layer({}, (_, x, training) => {
+    if (!training) return x
+    const kept = greaterOrEqual(training.random.uniform(x.shape.slice(1)), rate).cast('float32')
     return x.mul(kept).div(1 - rate)
   })
 }

@@ -1,7 +1,6 @@
 /** A network to train: a layer, and the samples it takes. */
 import type { Tensor } from '@saddlepoint/autodiff'
-import type { RandomSource } from '../attacks/random-source.ts'
-import type { Layer, Split } from './layers.ts'
+import type { Layer, Split, Training } from './layers.ts'
 import { initialise, type Parameters, type ParameterSpec, type TracedParameters } from './parameters.ts'
 
 export interface Network {
@@ -12,8 +11,8 @@ export interface Network {
   /** Smallest and largest value of a sample. */
   readonly bounds: readonly [number, number]
   readonly parameters: Readonly<Record<string, ParameterSpec>>
-  /** Samples [N, …shape] → scores [N, classes]; with random numbers as in training, dropout and all. */
-  logits(parameters: TracedParameters, x: Tensor, random?: RandomSource): Tensor
+  /** Samples [N, …shape] → scores [N, classes]; as in use, or as in training, dropout and all. */
+  logits(parameters: TracedParameters, x: Tensor, training?: Training): Tensor
   /** The scores in two steps, through the first layer and from there on, where the network is a sequence of layers. */
   readonly split?: Split
   /** First values of the parameters for a seed. */
@@ -35,7 +34,7 @@ export function network(options: {
     classes,
     bounds,
     parameters: body.parameters,
-    logits: (parameters, x, random) => body(parameters, x, random),
+    logits: (parameters, x, training) => body(parameters, x, training),
     ...(body.split && { split: body.split }),
     initialise: (seed) => initialise(body.parameters, seed),
   }

@@ -92,8 +92,8 @@ test('adamW', async () => {
 
 test('clipFactor scales all gradients together, and only down', () => {
   const given = arrays({ w: [3, 0], b: [4] })
-  expect(clipFactor(given, 1)).toBeCloseTo(0.2)
-  expect(clipFactor(given, 6)).toBe(1)
+  expect(clipFactor(given, 1, { parameters: {} })).toBeCloseTo(0.2)
+  expect(clipFactor(given, 6, { parameters: {} })).toBe(1)
 })
 
 test('movingAverage', async () => {

@@ -14,6 +14,8 @@ export interface ParameterSpec {
   readonly initialise: Initialiser
   /** Whether weight decay applies: to weights, not to biases and gains. */
   readonly decay: boolean
+  /** Not learnt, but the running mean of what its layer observes in training. */
+  readonly statistic?: boolean
 }
 
 export const fill =
@@ -58,11 +60,11 @@ export function initialise(specs: Readonly<Record<string, ParameterSpec>>, seed:
   })
 }
 
-/** How many numbers the parameters hold. */
+/** How many numbers are learnt. */
 export function countParameters(
-  specs: Readonly<Record<string, { readonly shape: readonly number[] }>>,
+  specs: Readonly<Record<string, Pick<ParameterSpec, 'shape' | 'statistic'>>>,
 ): number {
-  return Object.values(specs).reduce((sum, { shape }) => sum + sizeOf(shape), 0)
+  return Object.values(specs).reduce((sum, { shape, statistic }) => sum + (statistic ? 0 : sizeOf(shape)), 0)
 }
 
 export function mapRecord<V, R>(

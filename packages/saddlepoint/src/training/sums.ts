@@ -38,9 +38,13 @@ export function summedGradients(shards: readonly Parameters[]): Parameters {
 }
 
 /** What brings gradients of a larger joint norm down to `limit` (Pascanu, Mikolov, Bengio 2013). */
-export function clipFactor(gradients: Parameters, limit: number): number {
+export function clipFactor(
+  gradients: Parameters,
+  limit: number,
+  { parameters }: Pick<Network, 'parameters'>,
+): number {
   let squares = 0
-  for (const { data } of Object.values(gradients))
-    for (const value of data as Float32Array) squares += value * value
+  for (const [name, { data }] of Object.entries(gradients))
+    if (!parameters[name]?.statistic) for (const value of data as Float32Array) squares += value * value
   return Math.min(limit / Math.max(Math.sqrt(squares), 1e-12), 1)
 }

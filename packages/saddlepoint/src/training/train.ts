@@ -266,14 +266,15 @@ class Run {
   }
 
   private async apply(gradients: readonly Parameters[], loss: number, rate: number): Promise<void> {
-    const { clipNorm, averageDecay = 0 } = this.options
+    const { clipNorm, network, averageDecay = 0 } = this.options
     const { state } = this
     if (!Number.isFinite(loss)) throw new DivergedError(state, rate, `the loss became ${loss}`)
     const step = state.step + 1
     const whole = clipNorm ? [summedGradients(gradients)] : gradients
-    const factor = clipNorm ? clipFactor(whole[0]!, clipNorm * this.size) : 1
+    const factor = clipNorm ? clipFactor(whole[0]!, clipNorm * this.size, network) : 1
     const { squares, ...moved } = await this.update.apply(state, whole, {
-      inverse: factor / this.size,
+      inverse: 1 / this.size,
+      factor,
       rate,
       step,
       // Early averages would otherwise hold on to the first values for long.

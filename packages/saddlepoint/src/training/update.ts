@@ -7,7 +7,7 @@ import { createEngine, float32, type Engine, type NDArray, type Tensor } from '@
 import { TracedProgram } from '../attacks/program.ts'
 import type { Network } from './network.ts'
 import { movingAverage, type Optimiser } from './optimisers.ts'
-import { mapRecord, type Parameters } from './parameters.ts'
+import { mapRecord, type Parameters, type ParameterSpec } from './parameters.ts'
 import type { TrainingState } from './state.ts'
 
 /** Numbers of a parameter that are updated at once: with all that belongs to them they take about 2 MB. */
@@ -15,14 +15,24 @@ const PIECE = 2 ** 16
 
 /** Scalars of one update. */
 export interface UpdateNumbers {
-  /** What the summed gradients are multiplied by. */
+  /** What summed statistics are multiplied by: one over the samples of the batch. */
   readonly inverse: number
+  /** What the mean gradients are multiplied by. @default 1 */
+  readonly factor?: number
   readonly rate: number
   /** From 1. */
   readonly step: number
   /** Decay of the average. */
   readonly keep: number
 }
+
+/** Part of the way from a running mean to what was observed: PyTorch's momentum. */
+const STATISTIC_RATE = 0.1
+
+/** How a parameter moves. */
+type Kind = 'decayed' | 'plain' | 'statistic'
+const kindOf = ({ decay, statistic }: ParameterSpec): Kind =>
+  statistic ? 'statistic' : decay ? 'decayed' : 'plain'
 
 /** What an update changes. */
 type Moved = Pick<TrainingState, 'parameters' | 'average' | 'slots'>
@@ -32,7 +42,7 @@ export class Update {
   private readonly network: Network
   private readonly optimiser: Optimiser
   private readonly averaged: boolean
-  /** By number of shards, and whether weights decay. */
+  /** By number of shards, and kind of parameter. */
   private readonly programs = new Map<string, Promise<TracedProgram>>()
   /** What the last update wrote, and the one before it, which is written over next. */
   private last: Moved | undefined
@@ -44,11 +54,11 @@ export class Update {
     this.averaged = averaged
   }
 
-  private program(shards: number, decay: boolean): Promise<TracedProgram> {
-    const key = `${shards} ${decay}`
+  private program(shards: number, kind: Kind): Promise<TracedProgram> {
+    const key = `${shards} ${kind}`
     const known = this.programs.get(key)
     if (known) return known
-    const made = trace(this.engine, this.optimiser, { shards, averaged: this.averaged, decay })
+    const made = trace(this.engine, this.optimiser, { shards, averaged: this.averaged, kind })
     this.programs.set(key, made)
     return made
   }
@@ -64,9 +74,13 @@ export class Update {
     numbers: UpdateNumbers,
   ): Promise<Moved & { readonly squares: number }> {
     const next = this.spare ?? emptied(state, this.averaged)
-    const scalars = mapRecord({ ...numbers }, (value) => float32([], [value]))
+    const { factor = 1, ...rest } = numbers
+    const scalars = mapRecord(rest, (value) => float32([], [value]))
+    const clipped = { ...scalars, inverse: float32([], [numbers.inverse * factor]) }
     let squares = 0
-    for (const [name, { decay }] of Object.entries(this.network.parameters)) {
+    for (const [name, spec] of Object.entries(this.network.parameters)) {
+      const kind = kindOf(spec)
+      const slots = kind === 'statistic' ? {} : next.slots
       const read: Record<string, NDArray> = {
         parameters: state.parameters[name]!,
         average: state.average[name]!,
@@ -77,14 +91,18 @@ export class Update {
         'next.parameters': next.parameters[name]!,
         ...(this.averaged && { 'next.average': next.average[name]! }),
         ...Object.fromEntries(
-          Object.entries(next.slots).map(([slot, values]) => [`next.slots.${slot}`, values[name]!]),
+          Object.entries(slots).map(([slot, values]) => [`next.slots.${slot}`, values[name]!]),
         ),
       }
       const size = read['parameters']!.data.length
       for (let from = 0; from < size; from += PIECE) {
         const [piece, into] = [read, written].map((arrays) => mapRecord(arrays, (a) => flatPart(a, from)))
-        const program = await this.program(gradients.length, decay)
-        const results = await program.run({ ...piece, ...scalars }, undefined, into)
+        const program = await this.program(gradients.length, kind)
+        const results = await program.run(
+          { ...piece, ...(spec.statistic ? scalars : clipped) },
+          undefined,
+          into,
+        )
         for (const [key, { data }] of Object.entries(into!))
           if (results[key]!.data !== data) (data as Float32Array).set(results[key]!.data as Float32Array)
         squares += Number(results['squares']!.data[0])
@@ -104,7 +122,7 @@ export class Update {
 function trace(
   engine: Engine,
   optimiser: Optimiser,
-  { shards, averaged, decay }: { shards: number; averaged: boolean; decay: boolean },
+  { shards, averaged, kind }: { shards: number; averaged: boolean; kind: Kind },
 ): Promise<TracedProgram> {
   return TracedProgram.build(engine, -1, `${optimiser.name}.update`, (declare) => {
     const own = (name: string) => ({ values: declare.perSample(name, []) })
@@ -112,17 +130,19 @@ function trace(
     const parts = Array.from({ length: shards }, (_, i) => declare.perSample(`gradients.${i}`, []))
     // Always in their order: float addition is not associative.
     const sum = parts.reduce((a, b) => a.add(b))
-    const next = optimiser.update({
+    const gradients = { values: sum.mul(declare.shared('inverse', [])) }
+    const next = (kind === 'statistic' ? followed : optimiser.update)({
       parameters,
-      gradients: { values: sum.mul(declare.shared('inverse', [])) },
+      gradients,
       state: Object.fromEntries(optimiser.slots.map((slot) => [slot, own(`slots.${slot}`)])),
       rate: declare.shared('rate', []),
       step: declare.shared('step', []),
-      decays: () => decay,
+      decays: () => kind === 'decayed',
     })
     const moved = next.parameters['values']!
     const outputs: Record<string, Tensor> = { 'next.parameters': moved, squares: moved.square().sum() }
-    for (const [slot, { values }] of Object.entries(next.state)) outputs[`next.slots.${slot}`] = values!
+    if (kind !== 'statistic')
+      for (const [slot, { values }] of Object.entries(next.state)) outputs[`next.slots.${slot}`] = values!
     if (averaged)
       outputs['next.average'] = movingAverage(
         own('average'),
@@ -132,6 +152,12 @@ function trace(
     return outputs
   })
 }
+
+/** A running mean goes some of the way, whatever the optimiser. */
+const followed: Optimiser['update'] = ({ parameters, gradients, state }) => ({
+  parameters: mapRecord(parameters, (p, name) => p.sub(gradients[name]!.mul(STATISTIC_RATE))),
+  state,
+})
 
 const prefixedSlots = (slots: TrainingState['slots']) =>
   Object.fromEntries(Object.entries(slots).map(([slot, values]) => [`slots.${slot}`, values]))

@@ -5,6 +5,7 @@ import { checkExport, exportNetwork } from '../export.ts'
 import { prefixed } from '../graphs.ts'
 import { flatten, linear, sequential } from '../layers.ts'
 import { constants, countParameters, mapRecord } from '../parameters.ts'
+import { resnet18, wideResnet } from './batch-norm-resnet.ts'
 import { mnistCnn } from './mnist-cnn.ts'
 import { networks } from './registry.ts'
 
@@ -19,46 +20,69 @@ const counts: Record<string, number> = {
   lenet5: 61_706,
 }
 
-describe.each(Object.entries(networks))('%s', (name, definition) => {
-  const shape = definition.shape ?? (name === 'mlp' ? [12] : [1, 16, 16])
-  const made = definition.make({ shape, classes: 10, bounds: [0, 1] })
+/** The large ones are exported narrow, below. */
+const large = ['resnet18', 'wrn-16-4', 'wrn-28-10']
 
-  test('becomes a plain file that computes the same', async () => {
-    const parameters = made.initialise(3)
-    const bytes = exportNetwork(made, parameters)
-    const { graph } = await decodeModel(bytes)
-    expect(graph.outputs[0]!.shape).toEqual(['N', 10])
-    expect(graph.nodes.some((n) => /Random|Dropout/.test(n.op))).toBe(false)
-    expect(await checkExport(bytes, made, parameters, { engine })).toBeLessThan(1e-3)
-  })
+describe.each(Object.entries(networks).filter(([name]) => !large.includes(name)))(
+  '%s',
+  (name, definition) => {
+    const shape = definition.shape ?? (name === 'mlp' ? [12] : [1, 16, 16])
+    const made = definition.make({ shape, classes: 10, bounds: [0, 1] })
 
-  test('goes through its first layer and then through the rest to the same scores', async () => {
-    const { first, rest } = made.split!
-    const [stem] = Object.keys(made.parameters)
-    expect(Object.keys(first.parameters).length).toBeLessThanOrEqual(4)
-    expect(Object.keys(first.parameters)[0]).toBe(stem)
-    expect({ ...first.parameters, ...rest.parameters }).toEqual(made.parameters)
-    const run = compile(
-      (x: Tensor) => {
-        const parameters = constants(made.initialise(3))
-        const whole = made.logits(parameters, x)
-        return abs(whole.sub(rest(parameters, first(parameters, x)))).max()
-      },
-      { engine, specs: [{ shape: [-1, ...shape] }] },
-    )
-    const x = {
-      type: 'float32' as const,
-      dims: [1, ...shape],
-      data: new Float32Array(sizeOf(shape)).fill(0.5),
-    }
-    expect(Number((await run(x)).data[0])).toBe(0)
-    await run.release()
-  })
+    test('becomes a plain file that computes the same', async () => {
+      const parameters = made.initialise(3)
+      const bytes = exportNetwork(made, parameters)
+      const { graph } = await decodeModel(bytes)
+      expect(graph.outputs[0]!.shape).toEqual(['N', 10])
+      expect(graph.nodes.some((n) => /Random|Dropout/.test(n.op))).toBe(false)
+      expect(await checkExport(bytes, made, parameters, { engine })).toBeLessThan(1e-3)
+    })
 
-  test.skipIf(!(name in counts))('has as many parameters as the original', () => {
-    expect(countParameters(made.parameters)).toBe(counts[name])
-  })
+    test('goes through its first layer and then through the rest to the same scores', async () => {
+      const { first, rest } = made.split!
+      const [stem] = Object.keys(made.parameters)
+      expect(Object.keys(first.parameters).length).toBeLessThanOrEqual(4)
+      expect(Object.keys(first.parameters)[0]).toBe(stem)
+      expect({ ...first.parameters, ...rest.parameters }).toEqual(made.parameters)
+      const run = compile(
+        (x: Tensor) => {
+          const parameters = constants(made.initialise(3))
+          const whole = made.logits(parameters, x)
+          return abs(whole.sub(rest(parameters, first(parameters, x)))).max()
+        },
+        { engine, specs: [{ shape: [-1, ...shape] }] },
+      )
+      const x = {
+        type: 'float32' as const,
+        dims: [1, ...shape],
+        data: new Float32Array(sizeOf(shape)).fill(0.5),
+      }
+      expect(Number((await run(x)).data[0])).toBe(0)
+      await run.release()
+    })
+
+    test.skipIf(!(name in counts))('has as many parameters as the original', () => {
+      expect(countParameters(made.parameters)).toBe(counts[name])
+    })
+  },
+)
+
+test('residual networks with batch normalisation have as many parameters as the originals', () => {
+  expect(countParameters(resnet18({ classes: 10 }).parameters)).toBe(11_173_962)
+  expect(countParameters(wideResnet({ classes: 10 }).parameters)).toBe(36_479_194)
+  expect(() => wideResnet({ classes: 10, depth: 18 })).toThrow(/6 n \+ 4/)
 })
+
+test.each([resnet18({ classes: 3, width: 4 }), wideResnet({ classes: 3, depth: 10, widen: 1 })])(
+  '$name, made narrow, becomes a plain file with its running statistics',
+  async (net) => {
+    const parameters = net.initialise(3)
+    const bytes = exportNetwork(net, parameters)
+    const { graph } = await decodeModel(bytes)
+    expect(graph.nodes.some((n) => n.op === 'BatchNormalization')).toBe(true)
+    expect(await checkExport(bytes, net, parameters, { engine })).toBeLessThan(1e-3)
+  },
+)
 
 test('dropout changes scores in training only, anew at every draw', async () => {
   const net = mnistCnn()
@@ -67,7 +91,10 @@ test('dropout changes scores in training only, anew at every draw', async () => 
     const parameters = mapRecord(net.parameters, ({ shape }, key) =>
       declare.shared(`parameters.${key}`, shape),
     )
-    return { training: net.logits(parameters, x, declare.random), use: net.logits(parameters, x) }
+    return {
+      training: net.logits(parameters, x, { random: declare.random, observe: () => {} }),
+      use: net.logits(parameters, x),
+    }
   })
   // The last layer starts at zero: others' first values stand in for it.
   const values = { ...net.initialise(1), 'fc3.weight': { ...net.initialise(1)['fc3.weight']! } }

@@ -1,6 +1,7 @@
 /** The networks by name. */
 import type { Network } from '../network.ts'
 import { kWtaCnn } from './k-wta-cnn.ts'
+import { resnet18, wideResnet } from './batch-norm-resnet.ts'
 import { lenet5 } from './lenet5.ts'
 import { mlp } from './mlp.ts'
 import { madryCnn, mnistCnn, stridedCnn } from './mnist-cnn.ts'
@@ -45,6 +46,18 @@ export const networks: Readonly<Record<string, NetworkDefinition>> = {
   resnet20: {
     what: 'ResNet-20 with group normalisation, for pictures of any size',
     make: ({ shape, classes }) => resnet({ shape, classes, depth: 3 }),
+  },
+  resnet18: {
+    what: 'ResNet-18 with batch normalisation and a 3×3 stem, for CIFAR-10 and the like',
+    make: ({ shape, classes }) => resnet18({ shape, classes }),
+  },
+  'wrn-16-4': {
+    what: 'wide ResNet of 16 layers, 4 times as wide (Zagoruyko & Komodakis 2016)',
+    make: ({ shape, classes }) => wideResnet({ shape, classes, depth: 16, widen: 4 }),
+  },
+  'wrn-28-10': {
+    what: 'wide ResNet of 28 layers, 10 times as wide (Zagoruyko & Komodakis 2016)',
+    make: ({ shape, classes }) => wideResnet({ shape, classes }),
   },
   mlp: { what: 'two hidden layers of 100 units', make: mlp },
 }
