@@ -41,6 +41,15 @@ export const recipes: readonly RecipeCard[] = [
     load: async () => (await import('./gmvae.ts')).gmvaeRecipe,
   },
   {
+    name: 'vat',
+    title: 'what digits without a label add to a hundred labelled ones: virtual adversarial training',
+    covers: ['B8'],
+    source: 'Miyato, Maeda, Koyama, Ishii 2018',
+    data: ['mnist'],
+    seconds: { full: 1200, fast: 25 },
+    load: async () => (await import('./vat.ts')).vatRecipe,
+  },
+  {
     name: 'training-methods',
     title: 'adversarial training by every method: what each costs, and what is left of it under attack',
     covers: ['D4'],
