@@ -84,7 +84,7 @@ export function certifyCommand(program: Command): void {
       `
 The model is the base classifier: train it under noise of the same sigma (saddle train --method noise:sigma=0.25). A certificate
 holds with probability 1 − alpha. Radii are in the units of the samples, which noise may leave. What an attack makes of a sample is
-drawn back into the radius and predicted anew with other noise: that verdict counts, not the attack's.`,
+brought into the radius and predicted anew with other noise: that verdict counts, not the attack's.`,
     )
   commonFlags(dataFlags(targetFlags(modelFlags(command)))).action(run)
 }

@@ -47,11 +47,14 @@ test('a linear model falls beyond its boundary, and nowhere nearer', async () =>
     for (const index of samples)
       expect(certificates[index]!.radius * multiple).toBeGreaterThan(optimum(index, 'l2'))
   }
-  const beyond = outcomes.find((o) => o.attack === 'pgd' && o.multiple === 3)!
-  // Well beyond the boundary, where a fresh prediction no longer abstains.
-  for (const { index, radius } of certified)
-    if (radius * 3 > optimum(index, 'l2') + 0.3) expect(beyond.samples).toContain(index)
-  expect(beyond.broken).toBeGreaterThan(0)
+  for (const beyond of outcomes.filter((o) => o.multiple === 3)) {
+    // Well beyond the boundary, where a fresh prediction no longer abstains.
+    const within = certified.filter(({ index, radius }) => radius * 3 > optimum(index, 'l2') + 0.3)
+    expect(within.length).toBeGreaterThan(6)
+    // The walk of DDN may end before it has come that far.
+    const missed = within.filter(({ index }) => !beyond.samples.includes(index))
+    expect(missed.length).toBeLessThanOrEqual(beyond.attack === 'pgd' ? 0 : 2)
+  }
   await model.engine.close()
 })
 

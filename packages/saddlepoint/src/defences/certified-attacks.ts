@@ -46,7 +46,8 @@ export interface CertifiedAttackOutcome {
 const INSIDE = 1 - 1e-6
 
 /**
- * Every attempt is drawn back into its radius and predicted with fresh noise, whatever the attack itself claims.
+ * Every attempt is brought into its radius (onto it, for an attack that looks for the smallest perturbation) and predicted with fresh
+ * noise, whatever the attack itself claims.
  *
  * @param certificates of `data`, by `certify` with the same sigma
  * @throws AttackOptionError for an attack that is not made for L2
@@ -92,7 +93,7 @@ export async function attackCertified(
           )
           const after = await predictSmoothed(
             model,
-            drawnBack(x, adversarials, radii),
+            brought(x, adversarials, radii, attack.definition.kind === 'minimum-norm'),
             // Other noise than certified the sample, and than the attack was made with.
             { ...options, draws: verdictDraws, seed: seed + 1 },
             indices,
@@ -131,8 +132,12 @@ const toTheEnd = (attack: ConfiguredAttack): ConfiguredAttack => ({
   options: { ...attack.options, iterates: 'last' },
 })
 
-/** Every row on the segment from the clean sample, no farther than its radius. */
-function drawnBack(x: NDArray, y: NDArray, radii: readonly number[]): NDArray {
+/**
+ * Every row in its direction from the clean sample, no farther than its radius.
+ *
+ * @param out whether as far as that: the smallest perturbation leads to the boundary, where no prediction is sure of either side
+ */
+function brought(x: NDArray, y: NDArray, radii: readonly number[], out: boolean): NDArray {
   const size = x.data.length / radii.length
   const back = takeRows(
     y,
@@ -141,8 +146,9 @@ function drawnBack(x: NDArray, y: NDArray, radii: readonly number[]): NDArray {
   radii.forEach((radius, i) => {
     let squares = 0
     for (let j = i * size; j < (i + 1) * size; j++) squares += (Number(y.data[j]) - Number(x.data[j])) ** 2
-    const factor = Math.min(1, (radius * INSIDE) / Math.sqrt(squares))
-    if (factor < 1)
+    const whole = (radius * INSIDE) / Math.sqrt(squares)
+    const factor = out ? whole : Math.min(1, whole)
+    if (squares > 0 && factor !== 1)
       for (let j = i * size; j < (i + 1) * size; j++)
         back.data[j] = Number(x.data[j]) + factor * (Number(y.data[j]) - Number(x.data[j]))
   })
