@@ -1,4 +1,4 @@
-/** How the members of a series look: colour, dash and symbol by slot, so that no two of 49 look alike. */
+/** How the members of a series look: colour, dash and symbol by slot, so that no two of 28 lines, or of 49 symbols, look alike. */
 import {
   symbolCircle,
   symbolCross,
@@ -29,7 +29,7 @@ const DASHES = [undefined, '7 4', '2 4', '9 3 2 3']
 
 export const colour = (slot: number): string => `var(--s${slot % SERIES})`
 
-const turn = (slot: number): number => slot + Math.floor(slot / SERIES)
+const turn = (slot: number): number => (slot % SERIES) + Math.floor(slot / SERIES)
 // Neighbours differ in dash and symbol as well as in colour, so that a print without colour can be read.
 export const dash = (slot: number): string | undefined => DASHES[turn(slot) % DASHES.length]
 
