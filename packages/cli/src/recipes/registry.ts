@@ -3,6 +3,25 @@ import type { RecipeCard } from './recipe.ts'
 
 export const recipes: readonly RecipeCard[] = [
   {
+    name: 'limited-queries',
+    title: 'black-box attacks within a limit of queries, told scores or labels',
+    covers: ['B9'],
+    source: 'Ilyas, Engstrom, Athalye, Lin 2018; Andriushchenko et al. 2020; Chen & Gu 2020',
+    data: [],
+    seconds: { full: 900, fast: 20 },
+    load: async () => (await import('./limited-queries.ts')).limitedQueries,
+  },
+  {
+    name: 'axes-tour',
+    title:
+      'the same pictures attacked from every axis: loss, optimiser, perturbation, gradient, start, success',
+    covers: ['D1', 'D2', 'D3'],
+    source: 'the papers that `saddle attacks` names',
+    data: [],
+    seconds: { full: 600, fast: 60 },
+    load: async () => (await import('./axes-tour.ts')).axesTour,
+  },
+  {
     name: 'confident-fgsm',
     title:
       'what FGSM makes of pictures, mistaken or confidently mistaken, with their most likely classes before and after',

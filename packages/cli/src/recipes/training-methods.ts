@@ -49,6 +49,7 @@ const schoolings: Readonly<Record<string, Schooling>> = {
   },
   Free: { method: 'free:replays=8', epochs: 3, rate: 5e-3, exams: ['pgd-40'] },
   ATTA: { method: 'atta', epochs: 14, rate: 5e-3, exams: ['pgd-40'] },
+  YOPO: { method: 'yopo', epochs: 5, rate: 5e-3, strengthWarmUp: 0.4, exams: ['pgd-40'] },
   FGSM: { method: 'fgsm', epochs: 10, rate: 5e-3, exams: ['fgsm', 'pgd-40'] },
   standard: { method: 'standard', epochs: 5, rate: 2e-3, exams: ['fgsm', 'pgd-40'] },
 }
