@@ -69,6 +69,15 @@ export const recipes: readonly RecipeCard[] = [
     load: async () => (await import('./vat.ts')).vatRecipe,
   },
   {
+    name: 'obfuscated-zoo',
+    title: 'broken defences: what each claims, and what an attack made for it leaves of that',
+    covers: ['D5'],
+    source: 'Carlini & Wagner 2017; Athalye, Carlini, Wagner 2018; Tramèr, Carlini, Brendel, Mądry 2020',
+    data: ['mnist'],
+    seconds: { full: 600, fast: 40 },
+    load: async () => (await import('./obfuscated-zoo.ts')).obfuscatedZoo,
+  },
+  {
     name: 'training-methods',
     title: 'adversarial training by every method: what each costs, and what is left of it under attack',
     covers: ['D4'],

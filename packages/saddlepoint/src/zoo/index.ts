@@ -1,0 +1,3 @@
+/** Broken defences, each with its two figures. */
+export { zooField, type ZooField, type ZooOptions } from './field.ts'
+export { measureZoo, zoo, type MeasureZooOptions } from './zoo.ts'
