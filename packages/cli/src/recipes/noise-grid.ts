@@ -114,12 +114,11 @@ function figure(
       title: 'Confidence on Gaussian noise',
       rows: deviations.map(String),
       columns: means.map(String),
-      rowTitle: 'Standard deviation of pixels (0 to 255)',
-      columnTitle: 'Mean of pixels (0 to 255)',
+      rowTitle: 'Deviation (0–255)',
+      columnTitle: 'Mean of the pixels (0–255)',
       valueTitle: 'Confidence',
       domain: [0, 1],
       panels,
-      format: () => '',
     }),
   }
 }
