@@ -13,6 +13,7 @@ import {
 import type { ConfiguredAttack } from '../attacks/attack.ts'
 import { pgd } from '../attacks/pgd.ts'
 import { misclassified } from '../criteria/criterion.ts'
+import type { Target } from '../model/target.ts'
 import { runCampaign, samples as samplesOf, type Field } from '../evaluate/campaign.ts'
 import { isRight } from '../evaluate/clean.ts'
 import type { AttackedSample } from '../evaluate/options.ts'
@@ -172,16 +173,19 @@ export class AuditContext {
     indices: readonly number[],
     { eps = this.threat!.eps, anyhow = false }: { eps?: number; anyhow?: boolean } = {},
   ): Promise<number[]> {
-    const { options } = this.field
-    const criterion = anyhow ? misclassified : this.field.criterion
+    const { options, model } = this.field
+    // Whether a class can be turned at all is no question of what is rejected then.
+    const judged: Target = anyhow && model.rejects ? Object.create(model, { rejects: {}, excess: {} }) : model
     const field = {
       ...this.field,
-      criterion,
+      model: judged,
+      criterion: anyhow ? misclassified : this.field.criterion,
       options: { ...options, store: undefined, onProgress: undefined },
     }
     const found: number[] = []
     await runCampaign(field, {
       attack,
+      knowsRejection: judged.excess !== undefined && !options.substitute,
       perturbation: this.threat!.perturbation,
       eps,
       place: 'audit',
