@@ -6,7 +6,8 @@ import { share, type Measurement } from './measurement.ts'
 import { gridOf, noisePictures, onlookers, type Onlooker, type Point } from './noise.ts'
 import type { Figure, Findings, Kitchen } from './recipe.ts'
 
-const EPS = 8 / 255
+/** In 1/255: a change that is hard to see, and one that is still less than most of the noise itself. */
+const EPS = [8, 32]
 const SURE = 0.9
 /** Pictures for each classifier and seed. */
 const COUNT = { full: 45, fast: 24 }
@@ -18,7 +19,7 @@ export async function foolingNoise(kitchen: Kitchen): Promise<Findings> {
   for (const watcher of watchers) outcomes.push(await fool(kitchen, watcher, points))
   return {
     prose: [
-      `Each picture of Gaussian noise was given a class at random that it was not called before, and PGD (40 steps, Linf ${(255 * EPS).toFixed(0)}/255) ` +
+      `Each picture of Gaussian noise was given a class at random that it was not called before, and PGD (${kitchen.fast ? 40 : 100} steps, Linf ${EPS.map((e) => `${e}/255`).join(' and ')}) ` +
         `looked for a change that makes the classifier give that class a probability of ${SURE} or more.`,
       'The result still looks like noise to a person. A classifier has no answer for "none of these": the whole space is divided among ' +
         'the classes, and a region of high confidence is close by everywhere.',
@@ -32,7 +33,8 @@ export async function foolingNoise(kitchen: Kitchen): Promise<Findings> {
 }
 
 interface Outcome {
-  readonly fooled: number
+  /** At each radius. */
+  readonly fooled: readonly number[]
   readonly sureBefore: number
   readonly samples: number
   readonly gallery: readonly GalleryItem[]
@@ -50,7 +52,8 @@ function chosen({ fast }: Kitchen): readonly Point[] {
 }
 
 async function fool(kitchen: Kitchen, { name, model }: Onlooker, points: readonly Point[]): Promise<Outcome> {
-  let [fooled, sureBefore, samples] = [0, 0, 0]
+  const fooled = EPS.map(() => 0)
+  let [sureBefore, samples] = [0, 0]
   let gallery: readonly GalleryItem[] = []
   for (const seed of kitchen.seeds) {
     const x = noisePictures(points, model.shape, seed)
@@ -68,8 +71,8 @@ async function fool(kitchen: Kitchen, { name, model }: Onlooker, points: readonl
     }
     const found = await evaluate(model, data, {
       perturbations: [linf],
-      eps: [EPS],
-      attacks: parseAttack('pgd:steps=40'),
+      eps: EPS.map((e) => e / 255),
+      attacks: parseAttack(kitchen.fast ? 'pgd:steps=40' : 'pgd:steps=100'),
       criterion: parseCriterion(`targeted&confident:${SURE}`),
       target: 'random',
       seed,
@@ -81,7 +84,11 @@ async function fool(kitchen: Kitchen, { name, model }: Onlooker, points: readonl
     })
     samples += points.length
     sureBefore += found.result.samples.filter((s) => s.confidence >= SURE).length
-    fooled += found.result.samples.filter((s) => Object.values(s.attacks).some((a) => a.success)).length
+    EPS.forEach((eps, i) => {
+      const here = ([key, { success }]: [string, { success: boolean }]) =>
+        success && Math.round(Number(key.split(':')[1]) * 255) === eps
+      fooled[i]! += found.result.samples.filter((s) => Object.entries(s.attacks).some(here)).length
+    })
     gallery = gallery.length ? gallery : found.gallery
   }
   return { fooled, sureBefore, samples, gallery }
@@ -96,12 +103,14 @@ function numbersOf({ name, robust }: Onlooker, { fooled, sureBefore, samples }: 
       sureBefore,
       samples,
     ),
-    share(
-      `${id}-after`,
-      `${name}: noise made a chosen class with confidence ${SURE}`,
-      fooled,
-      samples,
-      robust ? {} : { mark: '>= 0.95' },
+    ...EPS.map((eps, i) =>
+      share(
+        `${id}-after-${eps}`,
+        `${name}: noise made a chosen class with confidence ${SURE} by at most ${eps}/255`,
+        fooled[i]!,
+        samples,
+        robust || eps !== EPS.at(-1) ? {} : { mark: '>= 0.95' },
+      ),
     ),
   ]
 }
