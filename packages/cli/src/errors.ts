@@ -55,6 +55,7 @@ const inputErrors = new Set([
   'NoGradientError',
   'OnnxFormatError',
   'RuntimeError',
+  'VisualiseError',
 ])
 
 /** Whether an error is about what the user gave, rather than a fault of this program. */

@@ -45,6 +45,29 @@ describe.concurrent('explain', () => {
     expect(JSON.parse(readFileSync(join(folder, 'why/explain.json'), 'utf8'))).toMatchObject({ of: 'score' })
   })
 
+  test('a class made visible: the ball of its weights, as PNG, array, figure and JSON', async () => {
+    const args = [
+      'explain',
+      'model.onnx',
+      '--visualise',
+      'class:2',
+      '--by',
+      'ball:eps=0.2,steps=4',
+      '-o',
+      'seen',
+    ]
+    type Made = {
+      results: { before: number[]; after: number[]; files: { png: string; npy: string }[] }[]
+      figure: string
+    }
+    const { results, figure } = await saddleJson<Made>(args, here())
+    const [{ before, after, files }] = results as [Made['results'][0]]
+    const weights = Array.from({ length: 16 }, (_, i) => Number(linear.initializers.w.data[i * 3 + 2]))
+    expect(after[0]! - before[0]!).toBeCloseTo(0.2 * Math.hypot(...weights), 3)
+    expect((await openNpy(join(folder, files[0]!.npy))).dims).toEqual([1, 4, 4])
+    expect(existsSync(join(folder, files[0]!.png)) && existsSync(join(folder, figure))).toBe(true)
+  })
+
   test.each([
     [
       ['explain', 'model.onnx', 'a.png', '--method', 'grad-cm'],

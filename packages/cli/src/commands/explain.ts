@@ -7,6 +7,8 @@ import {
   deletionInsertion,
   explanations,
   importance,
+  objectiveForms,
+  ways,
   infidelity,
   parseExplanation,
   randomisation,
@@ -25,25 +27,16 @@ import { progressDisplay } from '../progress.ts'
 import { versions } from '../versions.ts'
 import { batchFor, engineOf } from './open.ts'
 import { isPicture, openInputs, outputOf } from './open-inputs.ts'
-import {
-  commonFlags,
-  integer,
-  list,
-  modelFlags,
-  printJson,
-  talk,
-  type CommonFlags,
-  type ModelFlags,
-} from './shared.ts'
+import { commonFlags, count, integer, number, list, modelFlags, printJson, talk } from './shared.ts'
+import { runVisualise, type VisualiseFlags } from './visualise.ts'
 
-interface Flags extends CommonFlags, ModelFlags {
+interface Flags extends VisualiseFlags {
   method?: string[]
   methods?: boolean
   class?: number
   of: string
   signed?: boolean
   measure: string[]
-  out: string
 }
 
 const MEASURES = ['deletion-insertion', 'infidelity', 'randomisation']
@@ -73,12 +66,25 @@ export function explainCommand(program: Command): void {
     .option('--of <what>', 'what of the class: score, probability, or a loss such as cross-entropy', 'score')
     .option('--signed', 'draw slopes with their signs, summed over channels, in place of their sizes')
     .option('--measure <names>', `how good the explanations are: ${MEASURES.join(', ')}`, list, [])
+    .option(
+      '--visualise <objectives>',
+      `make pictures that bring something out, from noise or the given pictures: ${objectiveForms.join(', ')}, direction:FILE.npy[@LAYER]`,
+      gather,
+    )
+    .option(
+      '--by <way>',
+      `how: ${[...ways.keys()].join(', ')}, with options such as ball:eps=10,steps=60`,
+      'fourier',
+    )
+    .option('--count <n>', 'pictures for each objective, where they start from noise', count, 1)
+    .option('--diversity <weight>', 'what it costs them to be alike', number, 0)
     .option('-o, --out <folder>', 'where files are written', 'explanations')
   commonFlags(modelFlags(command)).action(run)
 }
 
 async function run(path: string | undefined, files: string[], flags: Flags): Promise<void> {
   if (flags.methods) return listMethods(flags)
+  if (path !== undefined && flags.visualise) return runVisualise(path, files, flags)
   if (path === undefined || !files.length)
     throw new UsageError('explain needs a model and something to explain', {
       hint: 'saddle explain MODEL.onnx PICTURE.png; saddle explain --methods lists the methods',

@@ -11,10 +11,14 @@ import type { TracedTarget } from '../model/traced.ts'
  * @throws ClassifierError if there is none
  */
 export function featuresOf(model: TracedTarget, x: Tensor, layer: string | undefined): Tensor {
-  const value = layer === undefined ? activationsOf(model, x).at(-1)! : named(model, x, layer)
+  const value = layerOf(model, x, layer)
   const places = value.shape.map((_, axis) => axis).slice(2)
   return flat(value.mean(places))
 }
+
+/** A layer as it is, [N, …]; the last nonlinearity if none is named. */
+export const layerOf = (model: TracedTarget, x: Tensor, layer: string | undefined): Tensor =>
+  layer === undefined ? activationsOf(model, x).at(-1)! : named(model, x, layer)
 
 /** What the nonlinearities put out. */
 export function activationsOf(model: TracedTarget, x: Tensor): readonly Tensor[] {

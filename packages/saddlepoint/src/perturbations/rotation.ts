@@ -2,12 +2,12 @@
  * Pictures rotated, shifted, and in the wider set scaled, black where nothing is left of them. Engstrom, Tran, Tsipras, Schmidt,
  * Madry 2019, section 3.
  */
-import { constantMatrix, cos, gather, scalar, sin, type Tensor } from '@saddlepoint/autodiff'
-import { interpolate } from './interpolation.ts'
+import { gather, type Tensor } from '@saddlepoint/autodiff'
 import { linf } from './linf.ts'
 import { ballOfParameters } from './parameters.ts'
 import type { Perturbation, Place } from './perturbation.ts'
 import { extentOf } from './pictures.ts'
+import { moved } from './similarity.ts'
 
 /** What goes with a rotation by 30 degrees: 3 of 28 pixels or 24 of 224 along each axis (Table 1), and a tenth in scale. */
 const DEGREES = 30
@@ -21,7 +21,7 @@ const SCALE = 0.1
 function transformed({ x, bounds }: Place, p: Tensor, set: string): Tensor {
   const { channels, height, width } = extentOf(x.shape.slice(1), set)
   const n = x.shape[0]!
-  const part = (i: number) => gather(p, i, 1).reshape([n, 1])
+  const part = (i: number) => gather(p, i, 1).reshape([n])
   const angle = part(0).mul(Math.PI / 180)
   const right = part(1).mul((SHIFT / DEGREES) * width)
   const down = part(2).mul((SHIFT / DEGREES) * height)
@@ -30,18 +30,10 @@ function transformed({ x, bounds }: Place, p: Tensor, set: string): Tensor {
       ? part(3)
           .mul(SCALE / DEGREES)
           .add(1)
-      : scalar(1)
-  const [middleRow, middleColumn] = [(height - 1) / 2, (width - 1) / 2]
-  const row = constantMatrix(1, height * width, (_, k) => Math.floor(k / width) - middleRow)
-  const column = constantMatrix(1, height * width, (_, k) => (k % width) - middleColumn)
-  // Where each pixel of the result comes from.
-  const [y, v] = [row.sub(down).div(scale), column.sub(right).div(scale)]
-  const from = [
-    sin(angle).mul(v).add(cos(angle).mul(y)).add(middleRow),
-    cos(angle).mul(v).sub(sin(angle).mul(y)).add(middleColumn),
-  ]
+      : undefined
   const picture = x.sub(bounds[0]).reshape([n, channels, height, width])
-  return interpolate(picture, from, 'zero').reshape(x.shape).add(bounds[0])
+  const motion = { angle, right, down, ...(scale && { scale }) }
+  return moved(picture, motion, 'zero').reshape(x.shape).add(bounds[0])
 }
 
 const spatial = (name: string, parameters: number): Perturbation => ({
