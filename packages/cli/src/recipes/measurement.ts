@@ -76,3 +76,9 @@ export function meets(value: number, mark: string): boolean {
   if (high === undefined) throw new RangeError(`"${mark}" is no mark: write >= 0.9, <= 0.1 or 0.55..0.7`)
   return value >= Number(low) && value <= Number(high)
 }
+
+/** A name as a part of an id or a file name. */
+export const idOf = (name: string): string => name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')
+
+/** A share as a message says it. */
+export const percent = (value: number): string => `${(100 * value).toFixed(1)} %`

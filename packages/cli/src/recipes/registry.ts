@@ -30,6 +30,33 @@ export const recipes: readonly RecipeCard[] = [
     data: [],
     seconds: { full: 60, fast: 3 },
     load: async () => (await import('./confident-fgsm.ts')).confidentFgsm,
+    name: 'goldfish',
+    title:
+      'every photograph a goldfish by targeted L2 PGD, and robust classifiers at a small and a large radius',
+    covers: ['A1', 'A2', 'A6'],
+    source: 'Engstrom et al. 2019, the robustness library and its tutorials',
+    data: [],
+    seconds: { full: 90, fast: 15 },
+    load: async () => (await import('./goldfish.ts')).goldfish,
+  },
+  {
+    name: 'cat-airplane',
+    title: 'a linear classifier of cats and airplanes: its answers and its weights',
+    covers: ['A3'],
+    source: 'Ilyas et al. 2019, as practitioners repeat it on two classes of CIFAR-10',
+    data: ['cifar10'],
+    seconds: { full: 90, fast: 10 },
+    load: async () => (await import('./cat-airplane.ts')).catAirplane,
+  },
+  {
+    name: 'training-by-hand',
+    title:
+      'adversarial training of a linear classifier, and how much further off its mistakes are, in closed form',
+    covers: ['A9'],
+    source: 'Goodfellow, Shlens, Szegedy 2015, section 5; Madry et al. 2018',
+    data: ['cifar10'],
+    seconds: { full: 120, fast: 15 },
+    load: async () => (await import('./training-by-hand.ts')).trainingByHand,
   },
   {
     name: 'noise-grid',
