@@ -30,6 +30,8 @@ export const recipes: readonly RecipeCard[] = [
     data: [],
     seconds: { full: 60, fast: 3 },
     load: async () => (await import('./confident-fgsm.ts')).confidentFgsm,
+  },
+  {
     name: 'goldfish',
     title:
       'every photograph a goldfish by targeted L2 PGD, and robust classifiers at a small and a large radius',
