@@ -51,13 +51,24 @@ function list({ json }: Flags): void {
   if (json) return printJson({ recipes: recipes.map((card) => ({ ...card, load: undefined })) })
   const rows = recipes.map(({ name, covers, title, seconds }) => [
     name,
-    covers.join(', '),
+    ranges(covers),
     duration(seconds.full),
     duration(seconds.fast),
     title,
   ])
   const heads = ['name', 'row', 'takes', '--fast', 'shows'].map((title) => ({ title }))
   process.stdout.write(`${columns(heads, rows)}\n`)
+}
+
+/** C1, C2, C3 as C1–C3. */
+const ranges = (covers: readonly string[]): string => {
+  const follows = (a: string | undefined, b: string) =>
+    a !== undefined && a[0] === b[0] && Number(b.slice(1)) === Number(a.slice(1)) + 1
+  const runs = covers.reduce<string[][]>((all, row) => {
+    const last = all.at(-1)
+    return follows(last?.at(-1), row) ? [...all.slice(0, -1), [...last!, row]] : [...all, [row]]
+  }, [])
+  return runs.map((r) => (r.length > 2 ? `${r[0]}–${r.at(-1)}` : r.join(', '))).join(', ')
 }
 
 const duration = (seconds: number) =>

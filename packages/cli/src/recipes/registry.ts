@@ -81,7 +81,7 @@ export const recipes: readonly RecipeCard[] = [
   {
     name: 'gmvae',
     title: 'a Gaussian-mixture VAE that rejects and reclassifies, and attacks that know its thresholds',
-    covers: ['C1–C7'],
+    covers: ['C1', 'C2', 'C3', 'C4', 'C5', 'C6', 'C7'],
     source:
       'Ghosh, Losalka, Black 2019: Resisting adversarial attacks using Gaussian mixture variational autoencoders',
     data: ['mnist'],
