@@ -45,6 +45,17 @@ export interface Subjects {
   readonly targets?: readonly number[]
 }
 
+export const firstOf = ({ x, labels }: Subjects, count: number): Subjects =>
+  pick(
+    { x, labels },
+    labels.slice(0, count).map((_, i) => i),
+  )
+
+export const pick = ({ x, labels }: Subjects, chosen: readonly number[]): Subjects => ({
+  x: takeRows(x, chosen),
+  labels: chosen.map((i) => labels[i]!),
+})
+
 /** Last attempts, or what succeeded. */
 export async function assail(
   { engine, signal, progress }: Kitchen,

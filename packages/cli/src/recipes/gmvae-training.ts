@@ -30,9 +30,9 @@ export interface Schooling {
 
 /** Found on training images that were held out. */
 export const SETTINGS = {
-  separation: 20,
+  codeDeviation: 0.25,
   rate: 0.002,
-  batch: 128,
+  batch: 64,
   shift: 1,
   /** Share of a class's images that its two thresholds reject together. */
   rejected: 0.025,
@@ -42,9 +42,9 @@ export const SETTINGS = {
 } as const
 
 /** How the decoder alone looks for the class of what was rejected. */
-export const RECLASSIFICATION = { steps: 60, rate: 0.2, prior: 1, starts: 2 } as const
+export const RECLASSIFICATION = { steps: 40, rate: 0.2, prior: 1 } as const
 
-export const network = () => mnistGmVae({ separation: SETTINGS.separation })
+export const network = () => mnistGmVae()
 
 interface Kept {
   /** Values in the order of the network's parameters, little-endian float32 as base64. */
@@ -80,21 +80,21 @@ async function learn(
   data: TrainingData,
 ): Promise<Kept> {
   const { engine, signal } = kitchen
-  const { rate, batch, shift, rejected, labelledShare, labelledWeight } = SETTINGS
+  const { codeDeviation, rate, batch, shift, rejected, labelledShare, labelledWeight } = SETTINGS
   const vae = network()
   const seen = part(data, 0, images)
   const few = labels !== undefined
   const { parameters } = await train({
     network: vae,
     data: few ? keepLabels(seen, labels, seed) : seen,
-    method: elbo(vae, few ? { labelledWeight } : {}),
+    method: elbo(vae, { codeDeviation, ...(few && { labelledWeight }) }),
     ...(few && { labelledShare, strengthWarmUp: 0.5 }),
     optimiser: adamW({ weightDecay: 0 }),
     rate,
     schedule: cyclic(),
     epochs,
     batch,
-    shard: batch / 2,
+    shard: batch,
     seed,
     engine,
     signal,

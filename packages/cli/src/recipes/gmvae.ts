@@ -13,29 +13,12 @@ import {
   selective,
   type ConfiguredAttack,
   type SelectiveFigures,
-  type Target,
   type TrainedGmVae,
   type TrainingData,
 } from 'saddlepoint'
-import {
-  adversarialAttack,
-  assail,
-  encoderOf,
-  foolingAttack,
-  randomImages,
-  type Subjects,
-} from './gmvae-attacks.ts'
-import {
-  contactSheet,
-  latentSpace,
-  pairs,
-  rateCurves,
-  rowOf,
-  throughCurves,
-  type Codes,
-  type Rates,
-  type Shown,
-} from './gmvae-figures.ts'
+import { assail, encoderOf, firstOf, type Subjects } from './gmvae-attacks.ts'
+import { rateCurves, type Rates } from './gmvae-figures.ts'
+import { attackKnowing, type Knowing, type KnowingScale } from './gmvae-knowing.ts'
 import { RECLASSIFICATION, school, SETTINGS } from './gmvae-training.ts'
 import { overSeeds, share, type Asked, type Measurement } from './measurement.ts'
 import type { Figure, Findings, Kitchen } from './recipe.ts'
@@ -52,22 +35,17 @@ interface Scale {
   readonly reclassified: number
   readonly few: { readonly labels: readonly number[]; readonly epochs: number }
   /** Images under attacks that know the thresholds, random images under fooling, and their steps. */
-  readonly knowing: {
-    readonly samples: number
-    readonly steps: number
-    readonly eps: readonly number[]
-    readonly foolingEps: readonly number[]
-  }
+  readonly knowing: Omit<KnowingScale, 'attacked'>
 }
 
 const whole: Scale = {
   images: 55_000,
   held: 5000,
-  epochs: 8,
+  epochs: 6,
   tested: 10_000,
   attacked: 500,
-  reclassified: 400,
-  few: { labels: [1000, 100], epochs: 4 },
+  reclassified: 200,
+  few: { labels: [1000, 100], epochs: 3 },
   knowing: {
     samples: 100,
     steps: 200,
@@ -106,18 +84,6 @@ interface Report {
   readonly naive: Readonly<Record<string, SelectiveFigures>>
 }
 
-/** The share that succeeds by eps. */
-interface Through {
-  readonly eps: number
-  readonly successes: number
-  readonly samples: number
-}
-
-interface Knowing {
-  readonly adversarial: readonly Through[]
-  readonly fooling: readonly Through[]
-}
-
 export async function gmvaeRecipe(kitchen: Kitchen): Promise<Findings> {
   const scale = kitchen.fast ? small : whole
   const data = await kitchen.training('mnist', { limit: scale.images + scale.held })
@@ -136,7 +102,10 @@ export async function gmvaeRecipe(kitchen: Kitchen): Promise<Findings> {
     )
     reports.push(report)
     kitchen.say(`seed ${seed}: ${line(report)}`)
-    if (seed === first) shown = await attackKnowing(kitchen, scale, trained, subjects, seed)
+    if (seed === first)
+      shown = await kitchen.once(`${id}-knowing`, { scale, seed, SETTINGS }, () =>
+        attackKnowing(kitchen, { ...scale.knowing, attacked: scale.attacked }, trained, subjects, seed),
+      )
   }
   const semi: Record<string, SelectiveFigures> = {}
   for (const labels of scale.few.labels) {
@@ -199,127 +168,6 @@ async function examine(
     attacked[name] = selective(await judgeGmVae(trained, adversarials, { engine }), few.labels)
   }
   return { clean, recovered, rates, reclassified, naive: attacked }
-}
-
-const firstOf = ({ x, labels }: Subjects, count: number): Subjects =>
-  pick(
-    { x, labels },
-    labels.slice(0, count).map((_, i) => i),
-  )
-
-const pick = ({ x, labels }: Subjects, chosen: readonly number[]): Subjects => ({
-  x: takeRows(x, chosen),
-  labels: chosen.map((i) => labels[i]!),
-})
-
-/** Pictures of a sheet, and of a row of a figure. */
-const SHEET = 100
-const ROW = 10
-
-async function attackKnowing(
-  kitchen: Kitchen,
-  { knowing: { samples, steps, eps: radii, foolingEps }, attacked }: Scale,
-  trained: TrainedGmVae,
-  subjects: Subjects,
-  seed: number,
-): Promise<{ knowing: Knowing; figures: Figure[] }> {
-  const { engine } = kitchen
-  const model: Target = await encoderOf(trained, kitchen)
-  const many = firstOf(subjects, attacked)
-  const verdicts = await judgeGmVae(trained, many.x, { engine })
-  // Only what is right and let through can be lost.
-  const standing = many.labels.flatMap((y, i) => (verdicts.label[i] === y && !verdicts.reject[i] ? [i] : []))
-  const own = pick(many, standing.slice(0, samples))
-  const figures: Figure[] = []
-
-  const adversarial: Through[] = []
-  for (const eps of radii) {
-    const { adversarials } = await adversarialAttack(kitchen, model, own, { trained, eps, steps, seed })
-    const found = await judgeGmVae(trained, adversarials, { engine })
-    const through = own.labels.flatMap((y, i) => (found.label[i] !== y && !found.reject[i] ? [i] : []))
-    adversarial.push({ eps, successes: through.length, samples: own.labels.length })
-    kitchen.say(
-      `adversarial, knowing both thresholds, eps ${eps}: ${through.length} of ${own.labels.length} let through`,
-    )
-    if (eps !== radii.at(-1)) continue
-    const shown = through.map((i): Shown => ({
-      before: rowOf(own.x, i),
-      after: rowOf(adversarials, i),
-      caption: `${own.labels[i]} → ${found.label[i]}`,
-    }))
-    await sheet(kitchen, 'adversarial.png', shown)
-    if (shown.length)
-      figures.push(
-        pairs(
-          'adversarial',
-          `Let through at eps ${eps}`,
-          'Test digits, and what passes both thresholds as another class.',
-          shown.slice(0, ROW),
-        ),
-      )
-  }
-
-  const noise = randomImages(Math.max(samples / 2, 10), seed)
-  const fooling: Through[] = []
-  for (const eps of foolingEps) {
-    const { adversarials } = await foolingAttack(kitchen, model, noise, { trained, eps, steps, seed })
-    const found = await judgeGmVae(trained, adversarials, { engine })
-    const through = found.reject.flatMap((r, i) => (r ? [] : [i]))
-    fooling.push({ eps, successes: through.length, samples: found.reject.length })
-    kitchen.say(`fooling, eps ${eps}: ${through.length} of ${found.reject.length} let through`)
-    const shown = through.map((i): Shown => ({
-      before: rowOf(noise, i),
-      after: rowOf(adversarials, i),
-      caption: `${found.label[i]}`,
-    }))
-    if (shown.length) {
-      await sheet(kitchen, `fooling-${eps}.png`, shown)
-      figures.push(
-        pairs(
-          `fooling-${eps}`,
-          `Random images let through at eps ${eps}`,
-          'Noise, and what passes both thresholds as a digit.',
-          shown.slice(0, ROW),
-        ),
-      )
-    }
-  }
-  const knowing = { adversarial, fooling }
-  const curve = (all: readonly Through[]) => all.map((t) => [t.eps, t.successes / t.samples] as const)
-  const { latent } = trained.vae
-  const attackedCodes = await assail(kitchen, model, many, {
-    stage: 'fgsm, codes',
-    attack: fgsm(),
-    eps: 0.1,
-    seed,
-  })
-  const moved = await judgeGmVae(trained, attackedCodes.adversarials, { engine })
-  const sets: Codes[] = [
-    { name: 'test images', latent, code: verdicts.code, label: verdicts.label },
-    { name: 'under FGSM at 0.1, where they end', latent, code: moved.code, label: moved.label },
-  ]
-  await kitchen.write('codes.json', JSON.stringify(sets))
-  const thresholds = Array.from(trained.thresholds.latentDistance.data, Number)
-  figures.unshift(
-    latentSpace(sets, { separation: SETTINGS.separation, thresholds }),
-    throughCurves({ 'from test images': curve(adversarial), 'from random images': curve(fooling) }),
-  )
-  return { knowing, figures }
-}
-
-async function sheet(kitchen: Kitchen, name: string, shown: readonly Shown[]): Promise<void> {
-  if (!shown.length) return
-  const pictures = shown.slice(0, SHEET)
-  const rows = Array.from({ length: Math.ceil(pictures.length / ROW) }, (_, r) =>
-    pictures.slice(r * ROW, (r + 1) * ROW),
-  )
-  const blank = new Float32Array(28 * 28).fill(1)
-  const full = (row: readonly Float32Array[]) => [
-    ...row,
-    ...Array.from({ length: ROW - row.length }, () => blank),
-  ]
-  const all = rows.flatMap((row) => [...full(row.map((s) => s.before)), ...full(row.map((s) => s.after))])
-  await kitchen.write(name, await contactSheet(all, ROW))
 }
 
 async function withFewLabels(
