@@ -3,6 +3,24 @@ import type { RecipeCard } from './recipe.ts'
 
 export const recipes: readonly RecipeCard[] = [
   {
+    name: 'saliency',
+    title: "gradients, SmoothGrad, and a robust model's plain gradients: how legible each is",
+    covers: ['A5', 'A7'],
+    source: 'Smilkov et al. 2017; Tsipras et al. 2019; Etmann et al. 2019',
+    data: [],
+    seconds: { full: 120, fast: 5 },
+    load: async () => (await import('./saliency.ts')).saliency,
+  },
+  {
+    name: 'feature-visualisation',
+    title: 'what gradient ascent on the input brings out of a standard and of a robust network',
+    covers: ['A8'],
+    source: 'Olah, Mordvintsev, Schubert 2017; Engstrom et al. 2019',
+    data: [],
+    seconds: { full: 120, fast: 10 },
+    load: async () => (await import('./feature-visualisation.ts')).featureVisualisation,
+  },
+  {
     name: 'limited-queries',
     title: 'black-box attacks within a limit of queries, told scores or labels',
     covers: ['B9'],

@@ -1,0 +1,60 @@
+/** The two classifiers of drawn signs that come along, alike but for how they were trained, and test pictures with them. */
+import type { NDArray } from '@saddlepoint/autodiff'
+import type { Target } from 'saddlepoint'
+import { demoModels } from '../builtin.ts'
+import type { Kitchen } from './recipe.ts'
+
+/** A network trained as usual, one trained adversarially, and pictures that both take. */
+export interface Pair {
+  readonly name: string
+  readonly standard: Target
+  readonly robust: Target
+  readonly x: NDArray
+  readonly labels: readonly number[]
+  readonly classes: readonly string[]
+}
+
+/** @param limit pictures at most */
+export const signPair = (kitchen: Kitchen, limit: number): Promise<Pair> =>
+  pairOf(kitchen, 'signs', demoModels(), 'signs', limit)
+
+const MNIST = ['std', 'adv'].map((kind) => `models/mnist/mnist_${kind}_advertorch_lenet5.onnx`)
+
+/** AdverTorch's two LeNet5 on MNIST, where they are to be had. */
+export async function digitPair(kitchen: Kitchen, limit: number): Promise<Pair | undefined> {
+  if (!['mnist', ...MNIST].every((path) => kitchen.has(path))) return undefined
+  const paths = MNIST.map((path) => kitchen.find(path))
+  return pairOf(kitchen, 'MNIST', paths, 'mnist', limit)
+}
+
+async function pairOf(
+  kitchen: Kitchen,
+  name: string,
+  paths: readonly string[],
+  data: string,
+  limit: number,
+): Promise<Pair> {
+  const [standard, robust] = await Promise.all(paths.map((path) => kitchen.open(path, data, { limit })))
+  const { data: set } = standard!
+  return {
+    name,
+    standard: standard!.classifier,
+    robust: robust!.classifier,
+    x: await set.batch(0, set.length),
+    labels: Array.from({ length: set.length }, (_, i) => set.labels[i]!),
+    classes: set.labelNames ?? Array.from({ length: standard!.classifier.classes }, (_, i) => String(i)),
+  }
+}
+
+export const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length
+
+/** The mean, and where that of all pictures lies with 95 % confidence by the normal approximation. */
+export function meanOf(values: readonly number[]): {
+  readonly value: number
+  readonly interval: readonly [number, number]
+} {
+  const value = mean(values)
+  const variance = values.reduce((sum, v) => sum + (v - value) ** 2, 0) / Math.max(1, values.length - 1)
+  const half = 1.96 * Math.sqrt(variance / values.length)
+  return { value, interval: [value - half, value + half] }
+}
