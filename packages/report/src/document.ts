@@ -23,8 +23,17 @@ export const section = (id: string, title: string, body: Content): Html =>
     ${body}
   </section>`
 
-/** A whole page around its body. */
-export const htmlDocument = (title: string, generator: Generator | undefined, body: Html): string => {
+/**
+ * A whole page around its body.
+ *
+ * @param refresh seconds after which an open page loads itself anew. @default never
+ */
+export const htmlDocument = (
+  title: string,
+  generator: Generator | undefined,
+  body: Html,
+  refresh?: number,
+): string => {
   const made = madeBy(generator)
   return html`<!doctype html>
     <html lang="en">
@@ -32,6 +41,7 @@ export const htmlDocument = (title: string, generator: Generator | undefined, bo
         <meta charset="utf-8" />
         <meta http-equiv="Content-Security-Policy" content="${POLICY}" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
+        ${refresh !== undefined && html`<meta http-equiv="refresh" content="${refresh}" />`}
         <meta name="color-scheme" content="light dark" />
         ${made !== undefined && html`<meta name="generator" content="${made}" />`}
         <title>${title}</title>
