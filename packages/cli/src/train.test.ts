@@ -18,6 +18,7 @@ interface Report {
   readonly resumedFrom?: number
   readonly difference: number
   readonly output: string
+  readonly curves: string
 }
 
 let folder: string
@@ -89,6 +90,10 @@ describe('a new network', () => {
       ...mlp(output, '--batch', '4', '--epochs', '3', '--method', 'free:replays=2', '--eps', '0.1'),
       '--average-decay',
       '0.9',
+      '--augment',
+      'flip,mixup',
+      '--patience',
+      '3',
       '--seed',
       '5',
       ...more,
@@ -123,6 +128,10 @@ describe('a new network', () => {
     const [resumed] = await Promise.all([saddleJson<Report>(run('cut.onnx', '--resume')), whole])
     expect(resumed.resumedFrom).toBe(killedAt)
     expect(resumed.epochs).toHaveLength(3)
+    const curves = readFileSync(resumed.curves, 'utf8')
+    expect(curves).toContain('3 of 3 epochs')
+    expect(curves).toMatch(/held out, PGD-10: [\d.]+ at 3/)
+    expect(curves).not.toContain('http-equiv="refresh"')
     expect(readFileSync(at('cut.onnx')).equals(readFileSync(at('whole.onnx')))).toBe(true)
   })
 })
@@ -251,6 +260,14 @@ test.each([
     /"?steps"?.*its options are/,
   ],
   [['train', '-o', 'x.onnx', '--network', 'mlp', '--rate', '-1'], /--rate must be more than 0/],
+  [
+    ['train', '-o', 'x.onnx', '--network', 'mlp', '--augment', 'crop,rotate'],
+    /no augmentation "rotate"; there are jitter, crop/,
+  ],
+  [
+    ['train', '-o', 'x.onnx', '--network', 'mlp', '--patience', '2', '--held-out', '0'],
+    /--patience needs held-out samples/,
+  ],
 ])('%j is refused', async (args, message) => {
   const { code, stderr } = await saddle(args)
   expect(code).toBe(2)

@@ -28,7 +28,9 @@ export interface TrainFlags extends CommonFlags, ModelFlags, DataFlags, Generato
   clipNorm?: number
   averageDecay: number
   strengthWarmUp: number
-  augment?: boolean
+  averageFrom?: number
+  patience?: number
+  augment?: boolean | string
   heldOut: number
   labelled?: number
   labelledShare: number
@@ -75,7 +77,20 @@ export function trainFlags(program: Command): Command {
       0,
     )
     .option('--strength-warm-up <share>', 'share of the run over which eps grows to its full size', number, 0)
-    .option('--augment', 'move pictures by up to 2 pixels and change their brightness and contrast a little')
+    .option(
+      '--average-from <share>',
+      'share of the run from which on the weights are averaged with equal parts (SWA), which is then the result',
+      number,
+    )
+    .option(
+      '--patience <epochs>',
+      'stop after so many epochs without a better robust accuracy of held-out samples (clean where none is attacked), and keep the best',
+      count,
+    )
+    .option(
+      '--augment [names]',
+      'changes of pictures with commas between them: jitter, crop, flip, cutout, mixup; jitter if none is named (moves by up to 2 pixels, a little brightness and contrast)',
+    )
     .option('--held-out <share>', 'share of the samples that are not trained on but judged', number, 0.1)
     .option(
       '--labelled <n>',

@@ -44,10 +44,11 @@ export function judgeOf(
   { threat, threats }: TrainingMethod,
   { eps }: TrainFlags,
   perturbation: Perturbation = linf,
+  steps = JUDGED_STEPS,
 ): TrainingMethod | undefined {
-  if (threats) return against({ sets: [...threats], steps: JUDGED_STEPS })
+  if (threats) return against({ sets: [...threats], steps })
   const set = threat ?? (eps === undefined ? undefined : { perturbation, eps })
-  return set && adversarial({ ...set, steps: JUDGED_STEPS })
+  return set && adversarial({ ...set, steps })
 }
 
 /** Options with the names of sets and losses in place of themselves. */

@@ -5,14 +5,17 @@ import { createHash } from 'node:crypto'
 import {
   accuracyOf,
   adamW,
+  AugmentationError,
   DivergedError,
-  jitter,
+  parseAugmentations,
   keepLabels,
   MethodOptionError,
   schedules,
   sgd,
   train,
+  type Augmentations,
   type Optimiser,
+  type Perturbation,
   type TrainingData,
   type TrainingMethod,
   type TrainingState,
@@ -28,6 +31,7 @@ import { versions } from '../versions.ts'
 import { hashOf } from './hash-of.ts'
 import { engineOf } from './open.ts'
 import { printJson, stopOnCtrlC, talk, type Talk } from './shared.ts'
+import { curvesPath, EPOCH_SAMPLES, EPOCH_STEPS, writeCurves } from './train-curves.ts'
 import { trainFlags, type TrainFlags } from './train-flags.ts'
 import { JUDGED_STEPS, judgeOf, methodOf, named, setOf } from './train-method.ts'
 import { openSubject, type Subject } from './train-subject.ts'
@@ -36,7 +40,8 @@ export function trainCommand(program: Command): void {
   trainFlags(program).action(run)
 }
 
-async function run(path: string | undefined, flags: TrainFlags): Promise<void> {
+async function run(file: string | undefined, given: TrainFlags): Promise<void> {
+  const [path, flags] = bareAugment(file, given)
   const voice = talk(flags)
   checkFlags(path, flags)
   const set = await setOf(flags)
@@ -50,11 +55,12 @@ async function run(path: string | undefined, flags: TrainFlags): Promise<void> {
     const checkpoint = checkpointOf(subject, parts, method, flags)
     const state = startOf(checkpoint, flags, voice)
     const began = performance.now()
+    voice.say(`curves after every epoch: ${curvesPath(flags)}`)
     const {
       parameters,
       finished,
       state: last,
-    } = await fit(subject, parts, method, flags, engine, checkpoint, state, voice)
+    } = await fit(subject, parts, method, set, flags, engine, checkpoint, state, voice)
     if (!finished) {
       await checkpoint.write(last)
       throw new Interrupted(`stopped after ${last.step} updates; --resume goes on from ${checkpoint.path}`)
@@ -73,6 +79,7 @@ async function run(path: string | undefined, flags: TrainFlags): Promise<void> {
         engine,
         shard: shardOf(flags),
       }))
+    await writeCurves(flags, subject.network.name, checkpoint.epochs, true)
     await checkpoint.remove()
     const report = {
       ...(path === undefined ? { network: subject.network.name } : { model: path }),
@@ -95,6 +102,7 @@ async function run(path: string | undefined, flags: TrainFlags): Promise<void> {
       epochs: checkpoint.epochs,
       warnings: warningsOf(checkpoint.epochs, method),
       output: flags.output,
+      curves: curvesPath(flags),
       ...(sidecar && { sidecar }),
       difference,
       seconds: (performance.now() - began) / 1000,
@@ -114,6 +122,13 @@ function checkFlags(path: string | undefined, flags: TrainFlags): void {
     })
   if (!(flags.heldOut >= 0 && flags.heldOut <= 0.5))
     throw new UsageError(`--held-out ${flags.heldOut} is not a share from 0 to 0.5`)
+  if (flags.averageFrom !== undefined && !(flags.averageFrom >= 0 && flags.averageFrom < 1))
+    throw new UsageError(`--average-from ${flags.averageFrom} is not a share from 0 to less than 1`)
+  if (flags.averageFrom !== undefined && flags.averageDecay)
+    throw new UsageError('--average-from and --average-decay exclude each other: there is one average')
+  if (flags.patience !== undefined && !flags.heldOut)
+    throw new UsageError('--patience needs held-out samples', { hint: 'leave --held-out 0 out' })
+  augmentationsOf(flags)
   if (!(flags.averageDecay >= 0 && flags.averageDecay < 1))
     throw new UsageError(`--average-decay ${flags.averageDecay} is not at least 0 and less than 1`)
   if (!(flags.strengthWarmUp >= 0 && flags.strengthWarmUp <= 1))
@@ -162,6 +177,7 @@ function checkpointOf(
   method: TrainingMethod,
   flags: TrainFlags,
 ) {
+  const { averageFrom, patience } = flags
   const { epochs, batch = 128, seed, optimiser, averageDecay, strengthWarmUp, augment = false } = flags
   const digest = createHash('sha256')
   digest.update(new Uint8Array((part.images.data as Float32Array).buffer))
@@ -178,6 +194,8 @@ function checkpointOf(
     averageDecay,
     strengthWarmUp,
     augment,
+    averageFrom,
+    patience,
     ...(flags.labelled !== undefined && { labelledShare: flags.labelledShare }),
     ...(flags.decoder !== undefined && { generator: [flags.decoder, flags.encoder!].map(hashOf) }),
   }
@@ -206,6 +224,7 @@ async function fit(
   { network }: Subject,
   { train: data, heldOut }: SplitData,
   method: TrainingMethod,
+  set: Perturbation | undefined,
   flags: TrainFlags,
   engine: Engine,
   checkpoint: Checkpoint,
@@ -236,12 +255,18 @@ async function fit(
       timeLimitSeconds,
       shard: shardOf(flags),
       seed: flags.seed,
-      augment: augment ? jitter() : undefined,
+      ...augmentationsOf(flags),
+      averageFrom: flags.averageFrom,
+      patience: flags.patience,
       averageDecay: flags.averageDecay,
       clipNorm: flags.clipNorm,
       strengthWarmUp: flags.strengthWarmUp,
       labelledShare: flags.labelled === undefined ? undefined : flags.labelledShare,
-      validation: heldOut && { data: heldOut },
+      validation: heldOut && {
+        data: heldOut,
+        method: judgeOf(method, flags, set, EPOCH_STEPS),
+        attacked: EPOCH_SAMPLES,
+      },
       signal: stopOnCtrlC(say, 'this update'),
       onStep: ({ step, steps, state: now }) => {
         display.update({ stage: 'updates', done: step, total: steps })
@@ -253,6 +278,7 @@ async function fit(
         for (const warning of warningsOf([epoch], method)) warn(warning)
         checkpoint.epochs.push(epoch)
         await checkpoint.write(now)
+        await writeCurves(flags, network.name, checkpoint.epochs, false)
       },
     })
   } catch (error) {
@@ -267,6 +293,27 @@ async function fit(
     })
   } finally {
     display.end()
+  }
+}
+
+/** What follows a bare --augment may be the model. */
+function bareAugment(path: string | undefined, flags: TrainFlags): [string | undefined, TrainFlags] {
+  const { augment, network } = flags
+  if (typeof augment !== 'string' || path !== undefined || network !== undefined) return [path, flags]
+  return [augment, { ...flags, augment: true }]
+}
+
+/** A bare flag is the augmentation there was before there were several. */
+function augmentationsOf({ augment = false }: TrainFlags): Augmentations {
+  if (augment === false) return {}
+  try {
+    return parseAugmentations(augment === true ? 'jitter' : augment)
+  } catch (error) {
+    if (!(error instanceof AugmentationError)) throw error
+    throw new UsageError(`--augment: ${error.message}`, {
+      hint: 'names have commas between them and no spaces',
+      cause: error,
+    })
   }
 }
 
@@ -287,7 +334,8 @@ function lineOf(
   { epoch, loss, accuracy, validation, samplesPerSecond }: EpochRecord,
   epochs: number,
 ): string {
-  const held = validation ? `, held out ${share(validation.clean)}` : ''
+  const attacked = validation?.attacked === undefined ? '' : `, attacked ${share(validation.attacked)}`
+  const held = validation ? `, held out ${share(validation.clean)}${attacked}` : ''
   const pace = samplesPerSecond ? `, ${Math.round(samplesPerSecond)} samples/s` : ''
   return `epoch ${epoch} of ${epochs}: loss ${loss.toFixed(3)}, trained on ${share(accuracy)} right${held}${pace}`
 }

@@ -11,7 +11,8 @@ import { adamW } from './optimisers.ts'
 import { countParameters } from './parameters.ts'
 import { decodeState, encodeState } from './state.ts'
 import { quadrants } from './toy.test.support.ts'
-import { train, type TrainOptions } from './train.ts'
+import type { TrainOptions } from './train-options.ts'
+import { train } from './train.ts'
 
 const engine = createEngine({ workers: 0 })
 afterAll(() => engine.close())

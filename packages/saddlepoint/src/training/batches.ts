@@ -1,7 +1,9 @@
 /** Batches of training samples: shuffled anew in every epoch, changed a little, and the same for the same seed. */
 import { float32, int64, rows, sizeOf, type NDArray } from '@saddlepoint/autodiff'
 import { Random } from '../random/philox.ts'
-import { BatchOrder, type BatchComposition } from './batch-order.ts'
+import { drawWeight, type Augmentation, type Mixup } from './augmentations.ts'
+import { BatchOrder, type BatchComposition, type Place } from './batch-order.ts'
+import { UNLABELLED } from './unlabelled.ts'
 
 export interface TrainingData {
   /** [N, …]; uint8 pixels stand for their 255th part. */
@@ -9,14 +11,6 @@ export interface TrainingData {
   /** int64 [N]; `UNLABELLED` for a sample whose class is not known. */
   readonly labels: NDArray
 }
-
-/** Writes a changed copy of one sample. */
-export type Augmentation = (
-  sample: Float32Array,
-  out: Float32Array,
-  shape: readonly number[],
-  random: Random,
-) => void
 
 export interface Batch {
   readonly x: NDArray
@@ -26,6 +20,8 @@ export interface Batch {
 }
 
 const EPOCH_STREAM = 2 ** 32
+/** Random streams of the mixing lie above those of all samples of all epochs, and below those of the shuffling. */
+const MIXING_STREAM = 2 ** 51
 
 export class Batches {
   /** Samples in each batch, and batches in an epoch. */
@@ -35,16 +31,18 @@ export class Batches {
   private readonly data: TrainingData
   private readonly seed: number
   private readonly augment: Augmentation | undefined
+  private readonly mixup: Mixup | undefined
   private readonly stride: number
 
   /** @throws RangeError if there are fewer samples than one batch holds, or none of a kind that it is to hold */
-  constructor(data: TrainingData, composition: BatchComposition, augment?: Augmentation) {
+  constructor(data: TrainingData, composition: BatchComposition, augment?: Augmentation, mixup?: Mixup) {
     this.data = data
     this.order = new BatchOrder(data, composition)
     this.size = this.order.size
     this.perEpoch = this.order.perEpoch
     this.seed = composition.seed
     this.augment = augment
+    this.mixup = mixup
     this.stride = sizeOf(data.images.dims.slice(1))
   }
 
@@ -61,8 +59,28 @@ export class Batches {
       this.augment(plain, out, shape, new Random(this.seed, pass * EPOCH_STREAM + sample))
     })
     const samples = places.map(({ sample }) => sample)
-    const labels = samples.map((sample) => Number(this.data.labels.data[sample]))
+    const own = samples.map((sample) => Number(this.data.labels.data[sample]))
+    const labels = this.mixup ? this.mix(x, own, places, this.mixup) : own
     return { x: float32([samples.length, ...shape], x), labels: int64([samples.length], labels), samples }
+  }
+
+  /** Mixes samples in place. @returns their labels */
+  private mix(x: Float32Array, labels: readonly number[], places: readonly Place[], mixup: Mixup): number[] {
+    const before = x.slice()
+    return places.map(({ sample, pass }, i) => {
+      const random = new Random(this.seed, MIXING_STREAM + pass * EPOCH_STREAM + sample)
+      const [weight, other, drawn] = [
+        drawWeight(mixup, random),
+        random.integer(places.length),
+        random.uniform(),
+      ]
+      // With a sample whose class is not known the label would be known by half.
+      if ((labels[i] === UNLABELLED) !== (labels[other] === UNLABELLED)) return labels[i]!
+      const [mine, theirs] = [i * this.stride, other * this.stride]
+      for (let k = 0; k < this.stride; k++)
+        x[mine + k] = weight * before[mine + k]! + (1 - weight) * before[theirs + k]!
+      return labels[drawn < weight ? i : other]!
+    })
   }
 }
 
@@ -89,32 +107,4 @@ export function consecutive(data: TrainingData, from: number, count: number): Ba
   samples.forEach((sample, i) => readSample(data.images, sample, x.subarray(i * stride, (i + 1) * stride)))
   const labels = samples.map((sample) => Number(data.labels.data[sample]))
   return { x: float32([count, ...shape], x), labels: int64([count], labels), samples }
-}
-
-const within = (v: number, size: number) => Math.min(Math.max(v, 0), size - 1)
-
-/**
- * Pictures [C, H, W] moved by whole pixels, the edge repeated, with their brightness and contrast changed a little. No
- * mirroring: it would change the class of an arrow.
- *
- * @param shift largest move in pixels
- * @param brightness largest number added to all values
- * @param contrast largest relative change of the distance from the middle
- */
-export function jitter({ shift = 2, brightness = 0.1, contrast = 0.1 } = {}): Augmentation {
-  return (sample, out, [channels, height, width], random) => {
-    const dx = random.integer(2 * shift + 1) - shift
-    const dy = random.integer(2 * shift + 1) - shift
-    const offset = random.uniform(-brightness, brightness)
-    const factor = 1 + random.uniform(-contrast, contrast)
-    let at = 0
-    for (let c = 0; c < channels!; c++)
-      for (let y = 0; y < height!; y++) {
-        const row = (c * height! + within(y + dy, height!)) * width!
-        for (let x = 0; x < width!; x++) {
-          const v = (sample[row + within(x + dx, width!)]! - 0.5) * factor + 0.5 + offset
-          out[at++] = Math.min(Math.max(v, 0), 1)
-        }
-      }
-  }
 }

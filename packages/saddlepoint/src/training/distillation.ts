@@ -1,7 +1,8 @@
 /** Defensive distillation: a teacher, and a student of its probabilities. Papernot, McDaniel, Wu, Jha, Swami 2016, section IV. */
 import { distillation } from './methods/distillation.ts'
 import { constants } from './parameters.ts'
-import { train, type TrainingResult, type TrainOptions } from './train.ts'
+import type { TrainingResult, TrainOptions } from './train-options.ts'
+import { train } from './train.ts'
 
 export interface DistillOptions extends Omit<TrainOptions, 'method' | 'state'> {
   /** T: what the scores of both are divided by in training, and not afterwards. @default 100 */

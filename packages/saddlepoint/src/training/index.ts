@@ -1,6 +1,18 @@
 /** Training: networks, optimisers, schedules, methods, the loop, checkpoints and export. */
 export * from './accuracy.ts'
-export { jitter, type Augmentation, type TrainingData } from './batches.ts'
+export {
+  AugmentationError,
+  composed,
+  crop,
+  cutout,
+  flip,
+  jitter,
+  parseAugmentations,
+  type Augmentation,
+  type Augmentations,
+  type Mixup,
+} from './augmentations.ts'
+export type { TrainingData } from './batches.ts'
 export { checkExport, ExportError, exportNetwork, type ExportOptions } from './export.ts'
 export { defensiveDistillation, type Distilled, type DistillOptions } from './distillation.ts'
 export { kWinners } from './k-winners.ts'
@@ -59,5 +71,6 @@ export {
 } from './parameters.ts'
 export * from './schedules.ts'
 export * from './state.ts'
+export * from './train-options.ts'
 export * from './train.ts'
 export { keepLabels, labelledOnly, UNLABELLED } from './unlabelled.ts'

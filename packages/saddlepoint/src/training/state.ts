@@ -3,6 +3,7 @@ import { float32, sizeOf, type NDArray } from '@saddlepoint/autodiff'
 import type { Network } from './network.ts'
 import type { Optimiser } from './optimisers.ts'
 import { mapRecord, type Parameters } from './parameters.ts'
+import type { Tally } from './sums.ts'
 
 export interface TrainingState {
   /** Updates made so far. */
@@ -10,12 +11,25 @@ export interface TrainingState {
   /** Share of the schedule that is done, in [0, 1]. */
   readonly done: number
   readonly parameters: Parameters
-  /** Moving average of the parameters; the parameters themselves where none is kept. */
+  /** Average of the parameters; the parameters themselves where none is kept. */
   readonly average: Parameters
+  /** Sums over the epoch that is under way. */
+  readonly tally?: Tally
+  /** Updates that an equal average is of. */
+  readonly averaged?: number
+  /** The best epoch so far, where training stops once none is better. */
+  readonly best?: BestEpoch
   /** The optimiser's memory by slot. */
   readonly slots: Readonly<Record<string, Parameters>>
   /** What the method remembers; the run that made the state goes on changing it. */
   readonly memory?: NDArray
+}
+
+export interface BestEpoch {
+  readonly epoch: number
+  /** Robust accuracy on held-out samples, or clean where none is attacked. */
+  readonly accuracy: number
+  readonly parameters: Parameters
 }
 
 /** A checkpoint is damaged or belongs to another network or optimiser. */
@@ -63,8 +77,11 @@ interface Entry {
 export function encodeState(state: TrainingState, notes: Readonly<Record<string, unknown>> = {}): Uint8Array {
   const arrays = Object.entries(flattened(state))
   const entries: Entry[] = arrays.map(([name, { dims }]) => ({ name, dims: [...dims] }))
-  const { step, done } = state
-  const header = new TextEncoder().encode(`${JSON.stringify({ magic: MAGIC, step, done, notes, entries })}\n`)
+  const { step, done, averaged, tally } = state
+  const best = state.best && { epoch: state.best.epoch, accuracy: state.best.accuracy }
+  const header = new TextEncoder().encode(
+    `${JSON.stringify({ magic: MAGIC, step, done, tally, averaged, best, notes, entries })}\n`,
+  )
   const total = entries.reduce((sum, { dims }) => sum + 4 * sizeOf(dims), header.length)
   const bytes = new Uint8Array(total)
   bytes.set(header)
@@ -93,16 +110,30 @@ export function decodeState(bytes: Uint8Array): { state: TrainingState; notes: R
     const [group = '', ...rest] = name.split('/')
     ;(groups[group] ??= {})[rest.join('/')] = float32(dims, data)
   }
-  const { parameters = {}, average = {}, method, ...slots } = groups
+  const { parameters = {}, average = {}, best: bestParameters, method, ...slots } = groups
   const named = Object.fromEntries(Object.entries(slots).map(([key, v]) => [key.replace(/^slot\./, ''), v]))
-  const { step, done, notes } = header
+  const { step, done, tally, averaged, best, notes } = header
   const memory = method?.['memory']
-  return { state: { step, done, parameters, average, slots: named, ...(memory && { memory }) }, notes }
+  const state: TrainingState = {
+    step,
+    done,
+    parameters,
+    average,
+    slots: named,
+    ...(tally && { tally }),
+    ...(averaged !== undefined && { averaged }),
+    ...(best && bestParameters && { best: { ...best, parameters: bestParameters } }),
+    ...(memory && { memory }),
+  }
+  return { state, notes }
 }
 
 interface Header {
   step: number
   done: number
+  tally?: Tally
+  averaged?: number
+  best?: Omit<BestEpoch, 'parameters'>
   notes: Record<string, unknown>
   entries: Entry[]
 }
@@ -134,6 +165,7 @@ function flattened(state: TrainingState): Parameters {
   const groups = {
     parameters: state.parameters,
     average: state.average,
+    ...(state.best && { best: state.best.parameters }),
     ...Object.fromEntries(Object.entries(state.slots).map(([slot, v]) => [`slot.${slot}`, v])),
     ...(state.memory && { method: { memory: state.memory } }),
   }

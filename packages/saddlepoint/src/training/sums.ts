@@ -3,18 +3,22 @@ import { float32, type NDArray } from '@saddlepoint/autodiff'
 import type { Network } from './network.ts'
 import { mapRecord, type Parameters } from './parameters.ts'
 
-export class Tally {
-  loss = 0
-  count = 0
-  right = 0
-  labelled = 0
-  add(loss: number, count: number, right: number, labelled: number): void {
-    this.loss += loss
-    this.count += count
-    this.right += right
-    this.labelled += labelled
-  }
+/** Sums over the batches of an epoch so far. */
+export interface Tally {
+  readonly loss: number
+  readonly count: number
+  readonly right: number
+  readonly labelled: number
 }
+
+const NOTHING: Tally = { loss: 0, count: 0, right: 0, labelled: 0 }
+
+export const added = (a: Tally = NOTHING, b: Tally): Tally => ({
+  loss: a.loss + b.loss,
+  count: a.count + b.count,
+  right: a.right + b.right,
+  labelled: a.labelled + b.labelled,
+})
 
 /** The sum of one number over the shards. */
 export const summedNumber = (results: readonly Record<string, NDArray>[], name: string): number =>

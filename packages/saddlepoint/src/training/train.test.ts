@@ -1,7 +1,7 @@
 import { createEngine, decodeModel } from '@saddlepoint/autodiff'
 import { afterAll, describe, expect, test } from 'vitest'
 import { accuracyOf } from './accuracy.ts'
-import { jitter } from './batches.ts'
+import { jitter } from './augmentations.ts'
 import { checkExport, exportNetwork } from './export.ts'
 import { adversarial } from './methods/adversarial.ts'
 import { standard } from './methods/standard.ts'
@@ -11,7 +11,8 @@ import type { Parameters } from './parameters.ts'
 import { cyclic } from './schedules.ts'
 import { CheckpointError, decodeState, DivergedError, encodeState } from './state.ts'
 import { linearNetwork, planeNetwork, quadrants, strongAndWeak } from './toy.test.support.ts'
-import { train, type TrainOptions } from './train.ts'
+import type { TrainOptions } from './train-options.ts'
+import { train } from './train.ts'
 
 const engine = createEngine({ workers: 0 })
 afterAll(() => engine.close())
@@ -72,6 +73,8 @@ describe('train', () => {
     expect(rest.finished).toBe(true)
     expect(bits(rest.state.parameters)).toEqual(bits(whole.state.parameters))
     expect(bits(rest.parameters)).toEqual(bits(whole.parameters))
+    const last = whole.epochs.at(-1)!
+    expect(rest.epochs.at(-1)).toMatchObject({ loss: last.loss, accuracy: last.accuracy })
   })
 
   test('ends its schedule within a time limit', async () => {

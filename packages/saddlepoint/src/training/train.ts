@@ -4,110 +4,18 @@
  */
 import { defaultEngine, float32, rows, type Engine, type Feeds, type NDArray } from '@saddlepoint/autodiff'
 import type { TracedProgram } from '../attacks/program.ts'
-import { accuracyOf, type Accuracy } from './accuracy.ts'
-import { probeOverfitting, type OverfittingProbe } from './catastrophic-overfitting.ts'
-import { Batches, type Augmentation, type TrainingData } from './batches.ts'
+import { accuracyOf } from './accuracy.ts'
+import { probeOverfitting } from './catastrophic-overfitting.ts'
+import { Batches, part } from './batches.ts'
 import { gradientGraph, prefixed, type GradientGraph } from './graphs.ts'
 import { MethodMemory } from './memory.ts'
-import type { TrainingMethod } from './methods/method.ts'
-import type { Network } from './network.ts'
-import type { Optimiser } from './optimisers.ts'
-import type { Parameters } from './parameters.ts'
+import { mapRecord, type Parameters } from './parameters.ts'
 import { constantRate, type Schedule } from './schedules.ts'
 import { checkState, DivergedError, initialState, type TrainingState } from './state.ts'
-import { clipFactor, gradientsOf, summedGradients, summedNumber, Tally } from './sums.ts'
+import { added, clipFactor, gradientsOf, summedGradients, summedNumber, type Tally } from './sums.ts'
 import { labelledOnly, UNLABELLED } from './unlabelled.ts'
+import type { EpochProgress, TrainingResult, TrainOptions } from './train-options.ts'
 import { Update } from './update.ts'
-
-export interface TrainOptions {
-  readonly network: Network
-  readonly data: TrainingData
-  readonly method: TrainingMethod
-  readonly optimiser: Optimiser
-  /** Peak learning rate. */
-  readonly rate: number
-  /** @default constant */
-  readonly schedule?: Schedule
-  /** Passes over the data; a method with replays makes that many updates on each batch of a pass. */
-  readonly epochs: number
-  /** Samples per update. @default 128 */
-  readonly batch?: number
-  /** Samples per run of the gradient graph: a batch is cut into pieces of this size, which workers share. @default 32 */
-  readonly shard?: number
-  /** @default 0 */
-  readonly seed?: number
-  /** @default the shared engine of this platform */
-  readonly engine?: Engine
-  readonly augment?: Augmentation
-  /**
-   * Share of each batch, in (0, 1), that labelled samples make up where others are `UNLABELLED`; an epoch is then one pass
-   * over the unlabelled ones. A method that has no use for them is given the same labelled ones alone, in as many updates.
-   *
-   * @default samples come as they are, unlabelled ones to methods that learn from them only
-   */
-  readonly labelledShare?: number
-  /** Decay of a moving average of the parameters, which is then what is validated and kept; 0 for none. @default 0 */
-  readonly averageDecay?: number
-  /** Largest norm of the gradient. @default none */
-  readonly clipNorm?: number
-  /** Share of the run over which the inner attack grows to its full size. @default 0 */
-  readonly strengthWarmUp?: number
-  /** Ends the schedule within this time: it then runs faster than the epochs ask for, as measured. @default none */
-  readonly timeLimitSeconds?: number
-  /** Interrupts after this time, in the middle of the schedule; the state returned can be resumed. @default none */
-  readonly stopAfterSeconds?: number
-  /** Goes on from here. */
-  readonly state?: TrainingState
-  readonly validation?: {
-    readonly data: TrainingData
-    /** Its inner attack is what robust accuracy is measured with. */
-    readonly method?: TrainingMethod
-  }
-  readonly signal?: AbortSignal
-  /** Called after every update. */
-  readonly onStep?: (progress: StepProgress) => void
-  /** Called after every epoch, and at the end. A checkpoint is written here. */
-  readonly onEpoch?: (progress: EpochProgress) => void | Promise<void>
-}
-
-export interface StepProgress {
-  readonly step: number
-  /** Updates in all epochs. */
-  readonly steps: number
-  readonly epoch: number
-  /** Share of the schedule that is done, in [0, 1]. */
-  readonly done: number
-  readonly rate: number
-  /** Mean loss of the batch. */
-  readonly loss: number
-  /** Accuracy on what was trained on and has a label: perturbed samples in adversarial training. NaN if none has. */
-  readonly accuracy: number
-  readonly samplesPerSecond: number
-  /** Its arrays are written over by the update after the next: copy what is to be kept. */
-  readonly state: TrainingState
-}
-
-export interface EpochProgress {
-  readonly epoch: number
-  readonly done: number
-  /** Means over the epoch. */
-  readonly loss: number
-  readonly accuracy: number
-  readonly samplesPerSecond: number
-  readonly validation?: Accuracy
-  /** Present where the method takes a single step inside: whether it has overfitted catastrophically. */
-  readonly overfitting?: OverfittingProbe
-  readonly state: TrainingState
-}
-
-export interface TrainingResult {
-  readonly state: TrainingState
-  /** What to use: the average where one is kept. */
-  readonly parameters: Parameters
-  /** False if it was stopped before the end of its schedule. */
-  readonly finished: boolean
-  readonly epochs: readonly Omit<EpochProgress, 'state'>[]
-}
 
 /**
  * Trains a network.
@@ -120,12 +28,20 @@ export interface TrainingResult {
 export async function train(options: TrainOptions): Promise<TrainingResult> {
   const { network, method, optimiser, engine = defaultEngine() } = options
   if (options.state) checkState(options.state, network, optimiser)
-  if (options.augment && method.memory?.per === 'sample')
+  if (options.averageDecay && options.averageFrom !== undefined)
+    throw new RangeError('averageDecay and averageFrom exclude each other: there is one average')
+  if (options.patience !== undefined && !options.validation)
+    throw new RangeError('patience needs validation samples to judge epochs by')
+  if ((options.augment || options.mixup) && method.memory?.per === 'sample')
     throw new RangeError(
       `${method.name} remembers a perturbation for each sample, which an augmented copy would not fit: leave augment out`,
     )
   const gradient = await gradientGraph(engine, network, method)
-  const update = new Update(network, optimiser, Boolean(options.averageDecay))
+  const update = new Update(
+    network,
+    optimiser,
+    Boolean(options.averageDecay) || options.averageFrom !== undefined,
+  )
   try {
     return await new Run(options, engine, gradient, update).train()
   } finally {
@@ -175,7 +91,7 @@ class Run {
     this.update = update
     this.seed = seed
     const composition = { size: batch, seed, labelledShare, labelledOnly: labelledAlone }
-    this.batches = new Batches(data, composition, options.augment)
+    this.batches = new Batches(data, composition, options.augment, options.mixup)
     this.size = this.batches.size
     this.perEpoch = this.batches.perEpoch * method.replays
     this.steps = epochs * this.perEpoch
@@ -189,7 +105,6 @@ class Run {
   }
 
   async train(): Promise<TrainingResult> {
-    let tally = new Tally()
     let shards = this.shards(this.state.step)
     while (!this.over() && !this.interrupted()) {
       const started = performance.now()
@@ -203,18 +118,27 @@ class Run {
       await this.apply(gradients, loss, rate)
       remember()
       this.measure((performance.now() - started) / 1000)
-      tally.add(loss, this.size, right, labelled)
+      const tally = added(this.state.tally, { loss, count: this.size, right, labelled })
+      this.state = { ...this.state, tally }
       this.report(loss, right / labelled, rate)
       if (!this.over() && this.state.step % this.perEpoch) continue
+      this.state = { ...this.state, tally: undefined }
       await this.endEpoch(tally)
-      tally = new Tally()
     }
     const { state, history } = this
-    return { state, parameters: state.average, finished: this.over(), epochs: history }
+    const parameters = (this.over() && state.best?.parameters) || state.average
+    return { state, parameters, finished: this.over(), epochs: history }
   }
 
   private over(): boolean {
-    return this.state.done >= 1
+    return this.state.done >= 1 || this.stale()
+  }
+
+  /** Whether patience has run out, at the end of an epoch. */
+  private stale(): boolean {
+    const { patience = Infinity } = this.options
+    const { best, step } = this.state
+    return best !== undefined && step % this.perEpoch === 0 && step / this.perEpoch - best.epoch >= patience
   }
 
   private interrupted(): boolean {
@@ -266,7 +190,7 @@ class Run {
   }
 
   private async apply(gradients: readonly Parameters[], loss: number, rate: number): Promise<void> {
-    const { clipNorm, network, averageDecay = 0 } = this.options
+    const { clipNorm, network } = this.options
     const { state } = this
     if (!Number.isFinite(loss)) throw new DivergedError(state, rate, `the loss became ${loss}`)
     const step = state.step + 1
@@ -277,11 +201,27 @@ class Run {
       factor,
       rate,
       step,
-      // Early averages would otherwise hold on to the first values for long.
-      keep: Math.min(averageDecay, step / (step + 10)),
+      keep: this.keep(step),
     })
     if (!Number.isFinite(squares)) throw new DivergedError(state, rate, 'a parameter became infinite or NaN')
-    this.state = { step, done: this.progress(step), ...moved, memory: state.memory }
+    this.state = { ...state, step, done: this.progress(step), ...moved, averaged: this.averaged() }
+  }
+
+  /** The part of the average that an update keeps. */
+  private keep(step: number): number {
+    const { averageDecay = 0, averageFrom } = this.options
+    // Early averages would otherwise hold on to the first values for long.
+    if (averageFrom === undefined) return Math.min(averageDecay, step / (step + 10))
+    const { averaged = 0 } = this.state
+    return averaged / (averaged + 1)
+  }
+
+  /** Updates that an equal average is of after this one, which it counts once the run is far enough. */
+  private averaged(): number | undefined {
+    const { averageFrom } = this.options
+    if (averageFrom === undefined) return undefined
+    const { averaged = 0, done } = this.state
+    return done >= averageFrom ? averaged + 1 : 0
   }
 
   /** Share of the schedule done after a step: the time left decides where it does not suffice for the steps left. */
@@ -328,14 +268,36 @@ class Run {
       loss: tally.loss / tally.count,
       accuracy: tally.right / tally.labelled,
       samplesPerSecond: this.pace ? this.size / this.pace : 0,
-      validation:
-        validation && (await accuracyOf({ ...judged, data: validation.data, method: validation.method })),
+      validation: validation && (await this.validate(validation)),
       ...(singleStep &&
         threat && {
           overfitting: await probeOverfitting({ ...judged, data: labelledOnly(data), threat }),
         }),
     }
     this.history.push(progress)
-    await this.options.onEpoch?.({ ...progress, state })
+    this.remember(progress)
+    await this.options.onEpoch?.({ ...progress, state: this.state })
+  }
+
+  private async validate({ data, method, attacked }: NonNullable<TrainOptions['validation']>) {
+    const { network, shard } = this.options
+    const judged = { network, parameters: this.state.average, engine: this.engine, shard }
+    const count = data.images.dims[0]!
+    if (!method || attacked === undefined || attacked >= count) return accuracyOf({ ...judged, data, method })
+    const [{ clean }, few] = [
+      await accuracyOf({ ...judged, data }),
+      await accuracyOf({ ...judged, data: part(data, 0, attacked), method }),
+    ]
+    return { clean, attacked: few.attacked! }
+  }
+
+  /** Keeps an epoch that is better than all before it. */
+  private remember({ epoch, validation }: Omit<EpochProgress, 'state'>): void {
+    if (this.options.patience === undefined || !validation) return
+    const accuracy = validation.attacked ?? validation.clean
+    const { best, average } = this.state
+    if (best && best.accuracy >= accuracy) return
+    const parameters = mapRecord(average, ({ dims, data }) => float32(dims, (data as Float32Array).slice()))
+    this.state = { ...this.state, best: { epoch, accuracy, parameters } }
   }
 }

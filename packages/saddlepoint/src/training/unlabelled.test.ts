@@ -11,7 +11,8 @@ import { network } from './network.ts'
 import { adamW } from './optimisers.ts'
 import { cosine } from './schedules.ts'
 import { decodeState, encodeState } from './state.ts'
-import { train, type TrainOptions } from './train.ts'
+import type { TrainOptions } from './train-options.ts'
+import { train } from './train.ts'
 import { keepLabels, labelledOnly, UNLABELLED } from './unlabelled.ts'
 
 const engine = createEngine({ workers: 0 })
