@@ -22,7 +22,8 @@ import { stridedCnn } from '../training/networks/mnist-cnn.ts'
 import { adamW } from '../training/optimisers.ts'
 import type { Parameters } from '../training/parameters.ts'
 import { cyclic } from '../training/schedules.ts'
-import { train, type TrainOptions } from '../training/train.ts'
+import type { TrainOptions } from '../training/train-options.ts'
+import { train } from '../training/train.ts'
 
 export interface ZooOptions {
   readonly engine: Engine
