@@ -1,0 +1,11 @@
+/** Classifiers of different families, trained here and expressed as model files, and what transfers between them. */
+export { growTree, type GrowOptions, type TreeNode } from './cart.ts'
+export { decisionTree, leavesOf, treeClassifier, type LeafBox } from './decision-tree.ts'
+export { exportFitted, type Family, type FitOptions, type Fitted, type Outputs } from './family.ts'
+export { leafSearch, type LeafSearchOptions } from './leaf-search.ts'
+export { nearestNeighbours } from './nearest-neighbours.ts'
+export { dnn, linearSvm, logisticRegression } from './networks.ts'
+export { rbfSvm } from './rbf-svm.ts'
+export { families } from './registry.ts'
+export { transfer, type TransferModel, type TransferOptions, type TransferResult } from './transfer.ts'
+export { vote } from './vote.ts'
