@@ -1,5 +1,6 @@
 /** Defences that mask their gradients: what each claims under the attack of its paper, and what is left under one made for it. */
 import { float32, rows, sizeOf, type NDArray } from '@saddlepoint/autodiff'
+import { barChart } from '@saddlepoint/report'
 import {
   clopperPearson,
   measureZoo,
@@ -9,7 +10,7 @@ import {
   type TrainingData,
 } from 'saddlepoint'
 import { measurement, share, type Asked, type Measurement } from './measurement.ts'
-import type { Findings, Kitchen } from './recipe.ts'
+import type { Figure, Findings, Kitchen } from './recipe.ts'
 
 interface Scale {
   /** Digits that networks are trained on, that detectors are fitted on, and that are attacked. */
@@ -80,7 +81,7 @@ export async function obfuscatedZoo(kitchen: Kitchen): Promise<Findings> {
       'A defence whose two figures are far apart has not made a network robust: it has made an attack fail.',
     ],
     numbers: first.flatMap((_, i) => numbersOf(found.map((results) => results[i]!))),
-    figures: [],
+    figures: first.length ? [figure(found)] : [],
     details: { families: Object.keys(zoo), results: found },
   }
 }
@@ -127,8 +128,36 @@ function numbersOf(results: readonly ClaimResult[]): Measurement[] {
   ]
 }
 
+/** Both figures of every defence, over all seeds. */
+function figure(found: readonly (readonly ClaimResult[])[]): Figure {
+  const [first = []] = found
+  const bar = (which: 'clean' | 'claimed' | 'adaptive') =>
+    first.map((_, i) => {
+      const own = found.map((results) => results[i]!)
+      const total = own.reduce((sum, r) => sum + r.samples, 0)
+      const count = own.reduce(
+        (sum, r) => sum + (which === 'clean' ? Math.round(r.cleanAccuracy * r.samples) : r[which].standing),
+        0,
+      )
+      const [low, high] = clopperPearson(count, total)
+      return { value: (100 * count) / total, low: 100 * low, high: 100 * high }
+    })
+  return {
+    name: 'claimed-and-adaptive',
+    caption:
+      'Accuracy of each defence on clean digits, under the attack that its claim rests on, and under attacks made for it; with 95 % intervals.',
+    svg: barChart({
+      title: 'What is claimed, and what is left',
+      groups: first.map((r) => r.name),
+      x: { title: 'Defence' },
+      y: { title: 'Accuracy', unit: '%', domain: [0, 100] },
+      series: (['clean', 'claimed', 'adaptive'] as const).map((name) => ({ name, values: bar(name) })),
+    }),
+  }
+}
+
 /** Training samples as an evaluation reads them. */
-function asData({ images, labels }: TrainingData): EvaluationData {
+export function asData({ images, labels }: TrainingData): EvaluationData {
   const [length, ...shape] = images.dims as [number, ...number[]]
   const scale = images.type === 'uint8' ? 1 / 255 : 1
   const floats = (part: NDArray) =>

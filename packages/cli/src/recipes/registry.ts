@@ -125,6 +125,16 @@ export const recipes: readonly RecipeCard[] = [
     load: async () => (await import('./obfuscated-zoo.ts')).obfuscatedZoo,
   },
   {
+    name: 'manifold-defence',
+    title:
+      'digits projected onto a generator’s range before they are classified, and attacks within that range',
+    covers: ['B7'],
+    source: 'Samangouei, Kabkab, Chellappa 2018; Jalal, Ilyas, Daskalakis, Dimakis 2017',
+    data: ['mnist'],
+    seconds: { full: 300, fast: 25 },
+    load: async () => (await import('./manifold-defence.ts')).manifoldDefence,
+  },
+  {
     name: 'training-methods',
     title: 'adversarial training by every method: what each costs, and what is left of it under attack',
     covers: ['D4'],

@@ -12,7 +12,8 @@ import { magnet } from '../detectors/magnet.ts'
 import type { Attempt, Claim } from '../evaluate/claim.ts'
 import { evading } from '../losses/evading.ts'
 import { margin } from '../losses/margin.ts'
-import { perturbations } from '../perturbations/index.ts'
+import type { Target } from '../model/target.ts'
+import { l2 } from '../perturbations/index.ts'
 import { z } from 'zod'
 import { fittedOn } from './detectors.ts'
 import type { ZooField } from './field.ts'
@@ -27,72 +28,84 @@ export const projectionOf = (field: ZooField): ProjectionOptions => ({
   seed: field.seed,
 })
 
-export async function purifying(field: ZooField): Promise<readonly Claim[]> {
-  const [plain, generator, reform] = [await field.plain(), await field.generator(), await field.reformer()]
-  const common = { perturbation: perturbations['l2']!, eps: EPS }
-  const greyBox = { what: 'DDN on the undefended network', attacks: [ddn({ steps: 100 })], substitute: plain }
-  const options = projectionOf(field)
-  const gan = defenseGan(generator, options)
-  const steps = field.fast ? 20 : 40
-  const target = defended(plain, gan)
-  const straight = defended(plain, gan, { backward: 'identity' })
-  const ways: Attempt[] = [
-    {
-      what: 'PGD, projection taken for the identity (BPDA)',
-      attacks: [pgd({ steps, loss: 'margin' })],
-      through: straight,
-    },
-    {
-      what: 'PGD through the unrolled projection',
-      attacks: [pgd({ steps, loss: 'margin', restarts: field.fast ? 1 : 2 })],
-    },
-  ]
-  const manifold = await fittedOn(
-    field,
-    plain,
-    detector({
-      name: 'distance-to-range',
-      reference: 'Jalal et al. 2017, section 3',
-      options: z.object({}),
-      fit: async () => (x) => project(generator, x, options).distance,
-    })(),
-  )
-  const reformed = defended(plain, reform)
-  const moved = await fittedOn(field, plain, magnet({ reconstruct: reform }))
-  const claims: Claim[] = [
-    {
-      ...common,
-      name: 'Defense-GAN',
-      reference: 'Samangouei et al. 2018',
-      target,
-      naive: greyBox,
-      adaptive: ways,
-    },
-    {
-      ...common,
-      name: 'invert and classify',
-      reference: 'Jalal et al. 2017',
-      target,
-      criterion: accepted(manifold),
-      naive: greyBox,
-      adaptive: [knowing(steps, manifold), ...ways],
-    },
-    {
-      ...common,
-      name: 'MagNet',
-      reference: 'Meng & Chen 2017',
-      target: reformed,
-      criterion: accepted(moved),
-      naive: greyBox,
-      adaptive: [knowing(2 * steps, moved)],
-    },
-  ]
-  return field.fast ? claims.filter((c) => c.name !== 'invert and classify') : claims
+const greyBox = (plain: Target): Attempt => ({
+  what: 'DDN on the undefended network',
+  attacks: [ddn({ steps: 100 })],
+  substitute: plain,
+})
+
+const stepsOf = (field: ZooField) => (field.fast ? 20 : 40)
+
+/** Samples replaced by the nearest that a generator draws. */
+export async function projecting(field: ZooField): Promise<Claim> {
+  const [plain, generator] = [await field.plain(), await field.generator()]
+  const gan = defenseGan(generator, projectionOf(field))
+  const steps = stepsOf(field)
+  return {
+    name: 'Defense-GAN',
+    reference: 'Samangouei et al. 2018',
+    target: defended(plain, gan),
+    perturbation: l2,
+    eps: EPS,
+    naive: greyBox(plain),
+    adaptive: [
+      {
+        what: 'PGD, projection taken for the identity (BPDA)',
+        attacks: [pgd({ steps, loss: 'margin' })],
+        through: defended(plain, gan, { backward: 'identity' }),
+      },
+      {
+        what: 'PGD through the unrolled projection',
+        attacks: [pgd({ steps, loss: 'margin', restarts: field.fast ? 1 : 2 })],
+      },
+    ],
+  }
 }
+
+/** The same, turning away what lies too far from all that the generator draws. */
+async function inverting(field: ZooField): Promise<Claim> {
+  const [plain, generator] = [await field.plain(), await field.generator()]
+  const distance = detector({
+    name: 'distance-to-range',
+    reference: 'Jalal et al. 2017, section 3',
+    options: z.object({}),
+    fit: () => Promise.resolve((x) => project(generator, x, projectionOf(field)).distance),
+  })
+  const range = await fittedOn(field, plain, distance())
+  const base = await projecting(field)
+  return {
+    ...base,
+    name: 'invert and classify',
+    reference: 'Jalal et al. 2017',
+    criterion: accepted(range),
+    adaptive: [knowing(stepsOf(field), range), ...base.adaptive],
+  }
+}
+
+async function magnetic(field: ZooField): Promise<Claim> {
+  const [plain, reform] = [await field.plain(), await field.reformer()]
+  const moved = await fittedOn(field, plain, magnet({ reconstruct: reform }))
+  return {
+    name: 'MagNet',
+    reference: 'Meng & Chen 2017',
+    target: defended(plain, reform),
+    perturbation: l2,
+    eps: EPS,
+    criterion: accepted(moved),
+    naive: greyBox(plain),
+    adaptive: [knowing(2 * stepsOf(field), moved)],
+  }
+}
+
+export const purifying = async (field: ZooField): Promise<readonly Claim[]> => [
+  await projecting(field),
+  ...(field.fast ? [] : [await inverting(field)]),
+  await magnetic(field),
+]
 
 /** Through what purifies, and past what rejects. */
 const knowing = (steps: number, detector: Detector): Attempt => ({
-  what: `PGD through both parts (selective PGD)`,
+  what: 'PGD through both parts (selective PGD)',
   attacks: [pgd({ steps, restarts: 2, loss: 'evading' })],
   losses: { evading: evading(detector, margin) },
 })
