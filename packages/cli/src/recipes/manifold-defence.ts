@@ -28,7 +28,7 @@ import { asData } from './obfuscated-zoo.ts'
 import type { Figure, Findings, Kitchen } from './recipe.ts'
 
 /** Euclidean distances at which two digits of the range count as neighbours (η). */
-const DISTANCES = [1, 2]
+const DISTANCES = [0.25, 1]
 const SHAPE = [1, 28, 28] as const
 const SHOWN = 8
 
@@ -101,7 +101,8 @@ export async function manifoldDefence(kitchen: Kitchen): Promise<Findings> {
       `A variational autoencoder was trained on ${scale.training} MNIST digits. Before a digit is classified, its decoder's code is looked for by gradient descent whose ` +
         'picture is nearest to it, and that picture is classified instead: what an attack adds to a digit is not drawn.',
       'Against an attack on the classifier alone that works. An attack that knows of it goes through the projection; and the overpowered attack asks whether the idea could work at all: ' +
-        'it looks for two pictures that the generator can draw, next to each other, of which the classifier says different classes. However well a projection works, it takes one of them for the other.',
+        'it looks for two pictures that the generator can draw, next to each other, of which the classifier says different classes. However well a projection works, it takes one of them for the other. ' +
+        'Codes may wander on the way: where a range is connected, every classifier has a boundary somewhere in it.',
       'Training on the worst pictures near each digit’s code, within the range, is the authors’ remedy in the form of Stutz, Hein, Schiele 2019.',
     ],
     numbers: [
