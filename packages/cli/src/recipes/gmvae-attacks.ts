@@ -1,5 +1,5 @@
 /** Attacks on a Gaussian-mixture VAE that rejects: on its encoder alone, and on both of its thresholds. */
-import { float32, joinRows, rows, takeRows, type NDArray } from '@saddlepoint/autodiff'
+import { constant, float32, gather, joinRows, rows, takeRows, type NDArray } from '@saddlepoint/autodiff'
 import {
   accepted,
   classifier,
@@ -112,32 +112,43 @@ export async function adversarialAttack(
   { trained, eps, steps, seed }: Knowing,
 ) {
   const known = detectorOf(trained)
-  const data = Float32Array.from(subjects.x.data as Float32Array)
-  const success = subjects.labels.map(() => false)
-  for (const attack of strongest(steps)) {
+  const shared = { criterion: accepted(known), loss: evading(known, margin), eps, seed }
+  return inTurn(subjects, strongest(steps), (own, attack) =>
+    assail(kitchen, model, own, {
+      ...shared,
+      stage: `${attack.name} knowing both thresholds, eps ${eps}`,
+      attack,
+    }),
+  )
+}
+
+/** Each attack on what those before it left; of what none takes, the last attempt. */
+async function inTurn(
+  { x, labels, targets }: Subjects,
+  attacks: readonly ConfiguredAttack[],
+  run: (own: Subjects, attack: ConfiguredAttack) => Promise<{ adversarials: NDArray; success: boolean[] }>,
+) {
+  const data = Float32Array.from(x.data as Float32Array)
+  const success = labels.map(() => false)
+  const size = data.length / success.length
+  for (const attack of attacks) {
     const left = success.flatMap((done, i) => (done ? [] : [i]))
     if (!left.length) break
-    const own = { x: takeRows(subjects.x, left), labels: left.map((i) => subjects.labels[i]!) }
-    const stage = `${attack.name} knowing both thresholds, eps ${eps}`
-    const loss = evading(known, margin)
-    const found = await assail(kitchen, model, own, {
-      stage,
-      attack,
-      criterion: accepted(known),
-      loss,
-      eps,
-      seed,
-    })
-    const size = data.length / success.length
+    const of = (values: readonly number[]) => left.map((i) => values[i]!)
+    const own = { x: takeRows(x, left), labels: of(labels), ...(targets && { targets: of(targets) }) }
+    const found = await run(own, attack)
     left.forEach((i, k) => {
       success[i] = found.success[k]!
       data.set(found.adversarials.data.subarray(k * size, (k + 1) * size) as Float32Array, i * size)
     })
   }
-  return { adversarials: float32(subjects.x.dims, data), success }
+  return { adversarials: float32(x.dims, data), success }
 }
 
-/** From random images, to a class in turn that is let through. */
+/**
+ * From random images, to a class in turn that is let through: first from the image itself, then from the point of its ball that is
+ * nearest to what the decoder makes of the class's mean, since a descent from noise finds little that is like any digit.
+ */
 export async function foolingAttack(
   kitchen: Kitchen,
   model: Target,
@@ -145,20 +156,31 @@ export async function foolingAttack(
   { trained, eps, steps, seed }: Knowing,
 ) {
   const known = detectorOf(trained)
-  const targets = Array.from({ length: x.dims[0]! }, (_, i) => i % model.classes)
-  return assail(
-    kitchen,
-    model,
-    { x, labels: targets, targets },
-    {
-      stage: `fooling images, eps ${eps}`,
-      attack: pgd({ steps, restarts: 2 }),
-      criterion: accepted(known, targeted),
-      loss: evading(known, margin),
-      eps,
-      seed,
-    },
+  const labels = Array.from({ length: x.dims[0]! }, (_, i) => i % model.classes)
+  const shared = { criterion: accepted(known, targeted), loss: evading(known, margin), eps, seed }
+  return inTurn(
+    { x, labels, targets: labels },
+    [pgd({ steps }), fromDecoder(trained, steps)],
+    (own, attack) =>
+      assail(kitchen, model, own, { ...shared, stage: `${attack.name}, fooling images, eps ${eps}`, attack }),
   )
+}
+
+function fromDecoder({ vae, parameters }: TrainedGmVae, steps: number): ConfiguredAttack {
+  const attack = pgd({ steps, stepSize: 0.01 })
+  const weights = Object.fromEntries(
+    Object.entries(parameters).map(([name, value]) => [name, constant(value)]),
+  )
+  return {
+    ...attack,
+    name: 'pgd from the decoder',
+    definition: {
+      ...attack.definition,
+      start: ({ ball, x, labels, targets = labels }) => ({
+        p: ball.project(gather(vae.decode(weights, constant(vae.means)), targets).sub(x)),
+      }),
+    },
+  }
 }
 
 const detectorOf = ({ vae, parameters, thresholds }: TrainedGmVae) =>

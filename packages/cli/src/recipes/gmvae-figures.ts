@@ -76,6 +76,37 @@ export function pairs(name: string, title: string, caption: string, shown: reado
   }
 }
 
+export interface Mistake {
+  readonly pixels: Float32Array
+  readonly label: number
+  readonly found: number
+  readonly reject: boolean
+}
+
+export function mistakes(all: readonly Mistake[]): Figure {
+  const columns = 10
+  const rows = Array.from({ length: Math.ceil(all.length / columns) }, (_, r) =>
+    all.slice(r * columns, (r + 1) * columns),
+  )
+  return {
+    name: 'mistakes',
+    caption:
+      'Test digits whose nearest mean is that of another class: what they are, what they were called, and whether that was rejected.',
+    svg: imageGrid({
+      title: 'Misclassified test digits',
+      side: 56,
+      rows: rows.map((images) => ({
+        images: images.map(({ pixels, label, found, reject }) => ({
+          pixels,
+          shape: [1, 28, 28] as const,
+          caption: `${label} → ${found}`,
+          tone: reject ? ('good' as const) : ('bad' as const),
+        })),
+      })),
+    }),
+  }
+}
+
 /** Pictures of 28 × 28 side by side in rows, as a PNG. */
 export function contactSheet(pictures: readonly Float32Array[], columns: number): Promise<Uint8Array> {
   const [side, gap] = [28, 2]

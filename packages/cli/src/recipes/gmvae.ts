@@ -17,7 +17,7 @@ import {
   type TrainingData,
 } from 'saddlepoint'
 import { assail, encoderOf, firstOf, type Subjects } from './gmvae-attacks.ts'
-import { rateCurves, type Rates } from './gmvae-figures.ts'
+import { mistakes, rateCurves, rowOf, type Rates } from './gmvae-figures.ts'
 import { attackKnowing, type Knowing, type KnowingScale } from './gmvae-knowing.ts'
 import { RECLASSIFICATION, school, SETTINGS } from './gmvae-training.ts'
 import { overSeeds, share, type Asked, type Measurement } from './measurement.ts'
@@ -41,7 +41,7 @@ interface Scale {
 const whole: Scale = {
   images: 55_000,
   held: 5000,
-  epochs: 6,
+  epochs: 10,
   tested: 10_000,
   attacked: 500,
   reclassified: 200,
@@ -92,6 +92,7 @@ export async function gmvaeRecipe(kitchen: Kitchen): Promise<Findings> {
   const { images, held, epochs } = scale
   const reports: Report[] = []
   const first = kitchen.seeds[0]!
+  let mistaken: Figure | undefined
   let shown: { knowing: Knowing; figures: Figure[] } | undefined
   for (const seed of kitchen.seeds) {
     if (kitchen.signal.aborted) break
@@ -102,10 +103,14 @@ export async function gmvaeRecipe(kitchen: Kitchen): Promise<Findings> {
     )
     reports.push(report)
     kitchen.say(`seed ${seed}: ${line(report)}`)
-    if (seed === first)
+    if (seed === first) {
+      mistaken = await kitchen.once(`${id}-mistakes`, { scale, seed, SETTINGS }, () =>
+        misclassified(kitchen, trained, subjects),
+      )
       shown = await kitchen.once(`${id}-knowing`, { scale, seed, SETTINGS }, () =>
         attackKnowing(kitchen, { ...scale.knowing, attacked: scale.attacked }, trained, subjects, seed),
       )
+    }
   }
   const semi: Record<string, SelectiveFigures> = {}
   for (const labels of scale.few.labels) {
@@ -118,7 +123,11 @@ export async function gmvaeRecipe(kitchen: Kitchen): Promise<Findings> {
   return {
     prose: prose(kitchen, scale),
     numbers: [...ofSeeds(reports), ...ofKnowing(shown?.knowing), ...ofLabels(semi)],
-    figures: [...(reports[0] ? [rateCurves(reports[0].rates)] : []), ...(shown?.figures ?? [])],
+    figures: [
+      ...(reports[0] ? [rateCurves(reports[0].rates)] : []),
+      ...(mistaken ? [mistaken] : []),
+      ...(shown?.figures ?? []),
+    ],
     details: {
       reports,
       knowing: shown?.knowing,
@@ -127,6 +136,28 @@ export async function gmvaeRecipe(kitchen: Kitchen): Promise<Findings> {
       reclassification: RECLASSIFICATION,
     },
   }
+}
+
+/** Pictures of a figure. */
+const MISTAKES = 40
+
+async function misclassified(
+  { engine }: Kitchen,
+  trained: TrainedGmVae,
+  { x, labels }: Subjects,
+): Promise<Figure> {
+  const found = await judgeGmVae(trained, x, { engine })
+  const wrong = labels.flatMap((y, i) => (found.label[i] === y ? [] : [i]))
+  // Those that were let through come first.
+  const ordered = wrong.toSorted((a, b) => Number(found.reject[a]) - Number(found.reject[b]))
+  return mistakes(
+    ordered.slice(0, MISTAKES).map((i) => ({
+      pixels: rowOf(x, i),
+      label: labels[i]!,
+      found: found.label[i]!,
+      reject: found.reject[i]!,
+    })),
+  )
 }
 
 async function examine(
