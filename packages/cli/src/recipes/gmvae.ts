@@ -115,10 +115,10 @@ export async function gmvaeRecipe(kitchen: Kitchen): Promise<Findings> {
   const semi: Record<string, SelectiveFigures> = {}
   for (const labels of scale.few.labels) {
     if (kitchen.signal.aborted) break
-    semi[labels] = await withFewLabels(kitchen, scale, labels, data, subjects)
-    kitchen.say(
-      `${labels} labels: right without thresholds ${percent(1 - semi[labels].errorWithoutThresholds)}`,
-    )
+    const found = await withFewLabels(kitchen, scale, labels, data, subjects)
+    if (kitchen.signal.aborted) break
+    semi[labels] = found
+    kitchen.say(`${labels} labels: right without thresholds ${percent(1 - found.errorWithoutThresholds)}`)
   }
   return {
     prose: prose(kitchen, scale),
