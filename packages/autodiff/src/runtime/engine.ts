@@ -26,6 +26,11 @@ export interface EngineOptions {
 /** Arrays by the names of a model's inputs or outputs. */
 export type Feeds = Readonly<Record<string, NDArray>>
 
+/** An array that worker threads read where it is; each takes a copy once for a version. */
+export interface SharedArray extends NDArray {
+  readonly version: number
+}
+
 /** A loaded model. */
 export interface Program {
   /**
@@ -44,6 +49,13 @@ export interface Engine {
   /** How many runs can go on at the same time: keep that many in flight. */
   readonly concurrency: number
   load(model: Uint8Array, externalData?: ReadonlyMap<string, Uint8Array>): Promise<Program>
+  /**
+   * A copy of an array that many runs are to be given, such as parameters: it is then sent to each worker thread once, not
+   * with every run. Absent where runs take arrays as they are.
+   *
+   * @param previous a shared array of the same size that no run under way reads, to be written over
+   */
+  share?(array: NDArray, previous?: SharedArray): SharedArray
   close(): Promise<void>
 }
 

@@ -108,6 +108,23 @@ describe('worker threads', () => {
     expect(many.data.length).toBe(4000)
   })
 
+  test('a shared array is read as it was last shared, whatever is given beside it', async () => {
+    const engine = pool(2)
+    const [x, z] = ['x', 'z'].map((name) => input(name, 'float32', [-1, 4])) as [Tensor, Tensor]
+    const sum = await engine.load(emitBytes([x, z], { y: x.add(z) }))
+    const run = async (shared: NDArray, value: number) =>
+      Array.from((await sum.run({ x: shared, z: four(value) }))['y']!.data, Number)
+    const first = engine.share!(four(1))
+    expect(await Promise.all([1, 2, 3, 4].map((v) => run(first, v)))).toEqual(
+      [2, 3, 4, 5].map((v) => [v, v, v, v]),
+    )
+    const second = engine.share!(four(10), first)
+    expect(second.data).toBe(first.data)
+    expect(await Promise.all([1, 2, 3, 4].map((v) => run(second, v)))).toEqual(
+      [11, 12, 13, 14].map((v) => [v, v, v, v]),
+    )
+  })
+
   test('the model is sent to each worker once, as shared memory', async () => {
     const sent: { model?: { bytes: Uint8Array } }[] = []
     const post = Worker.prototype.postMessage

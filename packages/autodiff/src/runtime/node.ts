@@ -14,9 +14,10 @@ import {
   type Feeds,
   type Program,
   type Provider,
+  type SharedArray,
 } from './engine.ts'
 import { FallbackEngine } from './fallback.ts'
-import { Sessions } from './sessions.ts'
+import { isShared, Sessions } from './sessions.ts'
 import type { Answer, Duty, Loaded, Request } from './worker.ts'
 
 /** @throws RuntimeError if the provider is unknown to this platform's ONNX Runtime */
@@ -33,6 +34,7 @@ export function createEngine(options: EngineOptions = {}): Engine {
 }
 
 let programs = 0
+let versions = 0
 
 class DirectEngine implements Engine {
   readonly provider: Provider
@@ -122,6 +124,14 @@ class PoolEngine implements Engine {
     }
   }
 
+  share({ type, dims, data }: NDArray, previous?: SharedArray): SharedArray {
+    const Type = data.constructor as Float32ArrayConstructor
+    const memory = (previous?.data ??
+      new Type(new SharedArrayBuffer(data.byteLength))) as Float32Array<SharedArrayBuffer>
+    memory.set(data as Float32Array)
+    return { type, dims, data: memory as unknown as NDArray['data'], version: versions++ }
+  }
+
   async close(): Promise<void> {
     this.closed = true
     // A thread that ends inside ONNX Runtime takes the process with it: the runs under way are disowned at once, and
@@ -199,14 +209,16 @@ function share(bytes: Uint8Array): Uint8Array {
   return shared
 }
 
-/** Posting a view clones the whole buffer behind it: views are cut out first. */
+/** Posting a view clones the whole buffer behind it: views are cut out first. Shared memory is not cloned. */
 function own(feeds: Feeds): Record<string, NDArray> {
   return Object.fromEntries(
     Object.entries(feeds).map(([name, a]) => [
       name,
-      a.data.byteLength === a.data.buffer.byteLength
-        ? { type: a.type, dims: a.dims, data: a.data }
-        : { ...a, data: a.data.slice() },
+      isShared(a)
+        ? a
+        : a.data.byteLength === a.data.buffer.byteLength
+          ? { type: a.type, dims: a.dims, data: a.data }
+          : { ...a, data: a.data.slice() },
     ]),
   )
 }

@@ -1,7 +1,7 @@
 /** Sessions of onnxruntime-node by number: the same code serves the calling thread and the worker threads. */
 import * as ort from 'onnxruntime-node'
 import { arrayTypes, type NDArray } from '../tensor/array.ts'
-import type { Feeds, Provider } from './engine.ts'
+import type { Feeds, Provider, SharedArray } from './engine.ts'
 
 export interface SessionOptions {
   readonly provider: Provider
@@ -11,6 +11,8 @@ export interface SessionOptions {
 export class Sessions {
   private readonly options: SessionOptions
   private readonly sessions = new Map<number, Promise<ort.InferenceSession>>()
+  /** The version of each shared input that was read last, by session. */
+  private readonly copies = new Map<number, Map<string, SharedArray>>()
   constructor(options: SessionOptions) {
     this.options = options
   }
@@ -46,10 +48,21 @@ export class Sessions {
 
   async run(id: number, feeds: Feeds, into?: Feeds): Promise<Record<string, NDArray>> {
     const session = await this.sessions.get(id)!
-    const given = tensors(feeds)
+    const given = mapped(feeds, (a, name) => tensor(isShared(a) ? this.copy(id, name, a) : a))
     if (!into) return mapped(await session.run(given), owned)
     const places = session.outputNames.map((name) => [name, into[name] ? tensor(into[name]) : null] as const)
     return mapped(await session.run(given, Object.fromEntries(places)), (t, name) => into[name] ?? owned(t))
+  }
+
+  /** ONNX Runtime refuses shared memory. */
+  private copy(id: number, name: string, array: SharedArray): NDArray {
+    const known = this.copies.get(id) ?? new Map<string, SharedArray>()
+    this.copies.set(id, known)
+    const last = known.get(name)
+    if (last?.version === array.version) return last
+    const copy = { ...array, data: array.data.slice() } as SharedArray
+    known.set(name, copy)
+    return copy
   }
 
   async releaseAll(): Promise<void> {
@@ -60,17 +73,19 @@ export class Sessions {
     // One that could not be made has told so already, to whoever wanted to run it.
     const session = await this.sessions.get(id)?.catch(() => undefined)
     this.sessions.delete(id)
+    this.copies.delete(id)
     await session?.release()
   }
 }
+
+export const isShared = (array: NDArray): array is SharedArray =>
+  typeof SharedArrayBuffer !== 'undefined' && (array.data.buffer as unknown) instanceof SharedArrayBuffer
 
 /** The binding takes one './' off a path, and then looks for the name that stands in the model. */
 const asWritten = (path: string) => (path.startsWith('./') ? `./${path}` : path)
 
 const tensor = ({ type, data, dims }: NDArray) =>
   new ort.Tensor(type as 'float32', data as Float32Array, dims)
-
-const tensors = (arrays: Feeds) => mapped(arrays, tensor)
 
 const mapped = <V, R>(record: Readonly<Record<string, V>>, f: (value: V, name: string) => R) =>
   Object.fromEntries(Object.entries(record).map(([name, value]) => [name, f(value, name)]))

@@ -2,7 +2,15 @@
  * The training loop that all methods share: shards of a batch go to the engine's workers, their gradients are added up in
  * a fixed order, and one update follows. Results depend on the seed and the shard size, not on how many workers there are.
  */
-import { defaultEngine, float32, rows, type Engine, type Feeds, type NDArray } from '@saddlepoint/autodiff'
+import {
+  defaultEngine,
+  float32,
+  rows,
+  type Engine,
+  type Feeds,
+  type NDArray,
+  type SharedArray,
+} from '@saddlepoint/autodiff'
 import type { TracedProgram } from '../attacks/program.ts'
 import { accuracyOf } from './accuracy.ts'
 import { probeOverfitting } from './catastrophic-overfitting.ts'
@@ -78,6 +86,7 @@ class Run {
   private readonly schedule: Schedule
   private readonly began = performance.now()
   private readonly history: Omit<EpochProgress, 'state'>[] = []
+  private sent: Readonly<Record<string, SharedArray>> | undefined
   /** Seconds per step, the making of sessions left out. */
   private pace: number | undefined
 
@@ -170,7 +179,7 @@ class Run {
     const { strengthWarmUp = 0, network } = this.options
     const { parameters, done } = this.state
     const strength = scalar(strengthWarmUp ? Math.min(done / strengthWarmUp, 1) : 1)
-    const shared = { ...prefixed('parameters', parameters), strength }
+    const shared = { ...prefixed('parameters', this.shared(parameters)), strength }
     const { memory } = this
     const results = await Promise.all(
       shards.map(({ feeds, samples, from }) =>
@@ -187,6 +196,14 @@ class Run {
     const labelled = shards.reduce((sum, s) => sum + s.labelled, 0)
     const [loss, right] = [summedNumber(results, 'loss'), summedNumber(results, 'right')]
     return { loss, right, gradients: gradientsOf(results, network), labelled, remember }
+  }
+
+  /** Every shard reads the parameters: a worker thread is sent them once for all of its shards. */
+  private shared(parameters: Parameters): Parameters {
+    const { engine } = this
+    if (!engine.share) return parameters
+    this.sent = mapRecord(parameters, (array, name) => engine.share!(array, this.sent?.[name]))
+    return this.sent
   }
 
   private async apply(gradients: readonly Parameters[], loss: number, rate: number): Promise<void> {
