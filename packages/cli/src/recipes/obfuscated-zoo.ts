@@ -80,9 +80,17 @@ export async function obfuscatedZoo(kitchen: Kitchen): Promise<Findings> {
         'with; "adaptive" is what is left after attacks made for the defence. Each adversarial is judged by the whole defence, and what a detector turns away counts for it.',
       'A defence whose two figures are far apart has not made a network robust: it has made an attack fail.',
     ],
+    ...tableOf(found),
+    details: { families: Object.keys(zoo), results: found },
+  }
+}
+
+/** Both figures of every defence: results by seed, then by defence. */
+export function tableOf(found: readonly (readonly ClaimResult[])[]): Pick<Findings, 'numbers' | 'figures'> {
+  const [first = []] = found
+  return {
     numbers: first.flatMap((_, i) => numbersOf(found.map((results) => results[i]!))),
     figures: first.length ? [figure(found)] : [],
-    details: { families: Object.keys(zoo), results: found },
   }
 }
 
