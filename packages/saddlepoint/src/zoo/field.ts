@@ -104,7 +104,9 @@ export function zooField(options: ZooOptions): ZooField {
     reformer: once(async () => {
       const model = mnistDenoiser()
       const { parameters } = await train({
-        ...run('reformer', model, [2, 1]),
+        ...run('reformer', model, [5, 2]),
+        // A few small kernels: at the rate of the others they would need many epochs.
+        rate: 2e-2,
         data,
         method: denoising(model),
       })
