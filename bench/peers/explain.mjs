@@ -3,10 +3,11 @@
  * relative L2 distance of the attribution; the command fails where one is above 1e-3. Near a kink, single precision falls on either
  * side of it: how far both are from Captum in double precision tells such a difference from an error.
  *
- * node bench/peers/explain.mjs [--net std]… [--method smoothgrad]… [--images 10] [--ties] [--data ../shared/data] [--json]
+ * node bench/peers/explain.mjs [--net std]… [--method smoothgrad]… [--images 10] [--ties share|first] [--data ../shared/data] [--json]
  *
  * MNIST's black is one value, and where all values of a max-pooling are equal it has no derivative: PyTorch gives the gradient to the
- * first, here they share it. So that there is one right answer, pixels are moved within their 256th; --ties leaves them as they are.
+ * first, here they share it. So that there is one right answer, pixels are moved within their 256th. With --ties they stay as they are,
+ * and PyTorch's max-pooling of the MNIST networks shares as ours (share) or is its own (first).
  *
  * Nets: AdverTorch's LeNet5 pair on MNIST (std, adv), and resnet-18 with random weights on random pictures.
  */
@@ -30,7 +31,7 @@ const { values } = parseArgs({
       type: 'string',
       default: process.env.SADDLE_DATA ?? fileURLToPath(new URL('../../../shared/data', import.meta.url)),
     },
-    ties: { type: 'boolean', default: false },
+    ties: { type: 'string' },
     json: { type: 'boolean', default: false },
   },
 })
@@ -55,6 +56,7 @@ for (const name of values.net ?? ['std', 'adv', 'resnet-18']) {
     do: 'load',
     net,
     path,
+    share: net === 'lenet5' && values.ties === 'share',
     shape,
     x: file('x', x.data),
     y: file('y', BigInt64Array.from(classes, BigInt)),

@@ -29,10 +29,20 @@ def array(path, kind, shape):
     return torch.from_numpy(np.fromfile(path, kind).reshape(shape))
 
 
+class SharedMaxPool(torch.nn.Module):
+    """MaxPool2d(2) whose equal values share the gradient, as torch.amax has it."""
+
+    def forward(self, x):
+        n, c, h, w = x.shape
+        return x.reshape(n, c, h // 2, 2, w // 2, 2).amax((3, 5))
+
+
 def load(request):
     """Keeps a network and its images; says how far its scores are from the given ones, which ONNX Runtime computed."""
     # Explanations differentiate by inner values, whose parameters must take part.
     module = network(request["net"], request["path"], False).requires_grad_(True)
+    if request["share"]:
+        module.maxpool = SharedMaxPool()
     x = array(request["x"], np.float32, request["shape"])
     y = array(request["y"], np.int64, len(x))
     held.update(model=module, x=x, y=y)
