@@ -17,6 +17,7 @@ const commands: Record<string, () => Promise<(program: Command) => void>> = {
   train: async () => (await import('./commands/train.ts')).trainCommand,
   detect: async () => (await import('./commands/detect.ts')).detectCommand,
   guard: async () => (await import('./commands/guard.ts')).guardCommand,
+  transfer: async () => (await import('./commands/transfer.ts')).transferCommand,
   recipe: async () => (await import('./commands/recipe.ts')).recipeCommand,
   certify: async () => (await import('./commands/certify.ts')).certifyCommand,
   data: async () => (await import('./commands/data.ts')).dataCommand,

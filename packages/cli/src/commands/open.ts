@@ -151,28 +151,40 @@ export async function openSubstitute(
   flags: Pick<ModelFlags, 'provider' | 'skipGradient'>,
 ): Promise<Target> {
   const models = await Promise.all(
-    paths.map(async (path) => {
-      const model = await openModel(path, {})
-      const sized = valuesOf(model.inputs[0]!.shape) === valuesOf([1, ...like.shape])
-      try {
-        const opened = await classifier(model, {
-          ...conventionsOf(path, { provider: flags.provider }),
-          name: path,
-          bounds: like.bounds,
-          ...(sized && { shape: like.shape }),
-          ...(isImage ? {} : { inputRange: undefined }),
-          bpda: skipping(model, flags),
-          engine: like.engine,
-        })
-        return adapted(opened, like)
-      } catch (error) {
-        if (error instanceof ClassifierError)
-          throw new UsageError(`--substitute ${path}: ${error.message}`, { cause: error })
-        throw error
-      }
-    }),
+    paths.map((path) => openLike(path, like, isImage, flags, `--substitute ${path}`)),
   )
   return models.length > 1 ? ensemble(models, { combine }) : models[0]!
+}
+
+/**
+ * A model file with its own sidecar, in the terms of another model.
+ *
+ * @param what it is called where it does not fit
+ */
+export async function openLike(
+  path: string,
+  like: Target,
+  isImage: boolean,
+  flags: Pick<ModelFlags, 'provider' | 'skipGradient'>,
+  what = path,
+): Promise<Target> {
+  const model = await openModel(path, {})
+  const sized = valuesOf(model.inputs[0]!.shape) === valuesOf([1, ...like.shape])
+  try {
+    const opened = await classifier(model, {
+      ...conventionsOf(path, { provider: flags.provider }),
+      name: path,
+      bounds: like.bounds,
+      ...(sized && { shape: like.shape }),
+      ...(isImage ? {} : { inputRange: undefined }),
+      bpda: skipping(model, flags),
+      engine: like.engine,
+    })
+    return adapted(opened, like)
+  } catch (error) {
+    if (error instanceof ClassifierError) throw new UsageError(`${what}: ${error.message}`, { cause: error })
+    throw error
+  }
 }
 
 const skipping = (model: Model, { skipGradient: gamma }: Pick<ModelFlags, 'skipGradient'>) =>

@@ -97,6 +97,15 @@ export const recipes: readonly RecipeCard[] = [
     load: async () => (await import('./fooling-noise.ts')).foolingNoise,
   },
   {
+    name: 'transfer-families',
+    title: 'what is crafted on one family of classifiers, shown to the others',
+    covers: ['B5'],
+    source: 'Papernot, McDaniel, Goodfellow 2016: Transferability in machine learning',
+    data: ['mnist'],
+    seconds: { full: 120, fast: 15 },
+    load: async () => (await import('./transfer-families.ts')).transferFamilies,
+  },
+  {
     name: 'gmvae',
     title: 'a Gaussian-mixture VAE that rejects and reclassifies, and attacks that know its thresholds',
     covers: ['C1', 'C2', 'C3', 'C4', 'C5', 'C6', 'C7'],

@@ -55,6 +55,8 @@ export interface TransferResult {
   readonly fooled: readonly (readonly number[])[]
   /** The same as shares of what the target had right; NaN where that is nothing. */
   readonly success: readonly (readonly number[])[]
+  /** Shares of all crafted samples that the target has wrong, with those that it had wrong before. */
+  readonly error: readonly (readonly number[])[]
   /** False if it was stopped: counts are then of the samples finished. */
   readonly complete: boolean
 }
@@ -94,6 +96,7 @@ export async function transfer(
   const labels = clean[0]!.map((s) => s.label)
   const verifiers = targets.map((t) => new Verifier(t, perturbation, misclassified))
   const fooled = models.map(() => models.map(() => 0))
+  const wrong = models.map(() => models.map(() => 0))
   const sizes = models.map(() => 0)
   const crafters: string[] = []
   let complete = true
@@ -112,8 +115,9 @@ export async function transfer(
           const y = await workshop.craft(x, own, chunk)
           for (const [target, verifier] of verifiers.entries()) {
             const verdicts = await verifier.verify(x, y, own, own, eps)
-            verdicts.forEach(({ holds, size: length }, i) => {
+            verdicts.forEach(({ holds, predicted, size: length }, i) => {
               if (target === source) sizes[source]! += length
+              if (predicted !== own[i]) wrong[source]![target]!++
               if (holds && isRight(clean[target]![chunk[i]!]!)) fooled[source]![target]!++
             })
           }
@@ -141,6 +145,7 @@ export async function transfer(
     })),
     fooled,
     success: fooled.map((row) => row.map((n, target) => n / right[target]!)),
+    error: wrong.map((row) => row.map((n) => n / labels.length)),
     complete,
   }
 }
