@@ -19,7 +19,7 @@ interface Scale {
   readonly attacked: number
 }
 
-const whole: Scale = { training: 12_000, held: 600, attacked: 200 }
+const whole: Scale = { training: 12_000, held: 600, attacked: 100 }
 const small: Scale = { training: 3000, held: 400, attacked: 30 }
 
 /** What is asked of the part of a claim that is left. */

@@ -130,7 +130,7 @@ export const recipes: readonly RecipeCard[] = [
     covers: ['D5'],
     source: 'Carlini & Wagner 2017; Athalye, Carlini, Wagner 2018; Tramèr, Carlini, Brendel, Mądry 2020',
     data: ['mnist'],
-    seconds: { full: 600, fast: 40 },
+    seconds: { full: 1500, fast: 30 },
     load: async () => (await import('./obfuscated-zoo.ts')).obfuscatedZoo,
   },
   {
@@ -140,7 +140,7 @@ export const recipes: readonly RecipeCard[] = [
     covers: ['B7'],
     source: 'Samangouei, Kabkab, Chellappa 2018; Jalal, Ilyas, Daskalakis, Dimakis 2017',
     data: ['mnist'],
-    seconds: { full: 300, fast: 25 },
+    seconds: { full: 600, fast: 20 },
     load: async () => (await import('./manifold-defence.ts')).manifoldDefence,
   },
   {

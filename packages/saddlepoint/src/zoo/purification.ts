@@ -22,8 +22,8 @@ import type { ZooField } from './field.ts'
 const EPS = Math.sqrt(0.005 * 784)
 
 export const projectionOf = (field: ZooField): ProjectionOptions => ({
-  steps: field.fast ? 15 : 50,
-  restarts: field.fast ? 2 : 4,
+  steps: field.fast ? 15 : 30,
+  restarts: field.fast ? 2 : 3,
   rate: 50,
   seed: field.seed,
 })
