@@ -5,7 +5,7 @@ import { importance, legibility, parseExplanation, type Explanation, type Legibi
 import { heatOf } from '../heat.ts'
 import { measurement, type Measurement } from './measurement.ts'
 import type { Figure, Findings, Kitchen } from './recipe.ts'
-import { digitPair, mean, meanOf, signPair, type Pair } from './sign-pair.ts'
+import { digitPairs, mean, meanOf, signPair, type Pair } from './sign-pair.ts'
 
 /** Whose explanation, by which method. */
 const shown = [
@@ -25,7 +25,7 @@ const PICTURED = 6
 
 export async function saliency(kitchen: Kitchen): Promise<Findings> {
   const limit = kitchen.fast ? 12 : 200
-  const pairs = [await signPair(kitchen, limit), await digitPair(kitchen, limit)].flatMap((p) => p ?? [])
+  const pairs = [await signPair(kitchen, limit), ...(await digitPairs(kitchen, limit))]
   const numbers: Measurement[] = []
   const figures: Figure[] = []
   for (const pair of pairs) {
@@ -60,7 +60,7 @@ async function explanations(kitchen: Kitchen, pair: Pair): Promise<Record<Shown,
 }
 
 function numbersOf(pair: Pair, scores: Record<Shown, readonly (readonly Legibility[])[]>): Measurement[] {
-  const id = pair.name.toLowerCase()
+  const id = idOf(pair)
   return (Object.keys(SCORES) as Score[]).flatMap((score) => {
     /** Of each picture, the mean over the seeds. */
     const of = (as: Shown) => scores[as][0]!.map((_, i) => mean(scores[as].map((run) => run[i]![score])))
@@ -85,7 +85,8 @@ function numbersOf(pair: Pair, scores: Record<Shown, readonly (readonly Legibili
   })
 }
 
-function figureOf({ name, x, labels, classes }: Pair, found: Record<Shown, readonly Explanation[]>): Figure {
+function figureOf(pair: Pair, found: Record<Shown, readonly Explanation[]>): Figure {
+  const { name, x, labels, classes } = pair
   const [, ...shape] = x.dims as [number, number, number, number]
   const chosen = firstOfEach(labels)
   const rows = chosen.map((i): GridRow => {
@@ -101,7 +102,7 @@ function figureOf({ name, x, labels, classes }: Pair, found: Record<Shown, reado
     return { title: classes[labels[i]!]!, images: [{ pixels: picture.data as Float32Array, shape }, ...maps] }
   })
   return {
-    name: `saliency-${name.toLowerCase()}`,
+    name: `saliency-${idOf(pair)}`,
     caption: `What matters for the predicted class, by the size of the slope at each pixel (${name}).`,
     svg: imageGrid({
       title: `Saliency, ${name}`,
@@ -117,6 +118,8 @@ const image = ({ data, dims }: NDArray) => ({
   shape: dims as [number, number, number],
 })
 
+const idOf = ({ name }: Pair) => name.toLowerCase().replaceAll(' ', '-')
+
 /** The first picture of each class, for as many as are drawn. */
 const firstOfEach = (labels: readonly number[]) =>
   [...new Set(labels)].slice(0, PICTURED).map((label) => labels.indexOf(label))
@@ -126,6 +129,6 @@ const prose = (pairs: readonly Pair[], limit: number, { seeds }: Kitchen): strin
     `SmoothGrad (50 noisy copies, σ 0.15 of the range${seeds.length > 1 ? `, mean over ${seeds.length} seeds` : ''}), on a network trained as usual and on one trained adversarially.`,
   'Legibility is measured twice: by the alignment of the slope with the picture, whose channels have their means taken off, and by ' +
     'how the sizes of the slope follow the strength of the edges (Sobel) in rank. Intervals are those of the mean over pictures.',
-  'A robust network may be legible in one sense only: one that cuts its input at thresholds, as adversarial training on MNIST makes ' +
-    'them, has slopes at the outlines alone and of either sign. They follow the edges, and are not aligned with the strokes.',
+  'A robust network may be legible in one sense only: LeNet5 trained adversarially at Linf 0.3 cuts its input at thresholds, and has ' +
+    'slopes at the outlines alone, of either sign. They follow the edges, and are not aligned with the strokes.',
 ]

@@ -18,13 +18,22 @@ export interface Pair {
 export const signPair = (kitchen: Kitchen, limit: number): Promise<Pair> =>
   pairOf(kitchen, 'signs', demoModels(), 'signs', limit)
 
-const MNIST = ['std', 'adv'].map((kind) => `models/mnist/mnist_${kind}_advertorch_lenet5.onnx`)
+/** Networks on MNIST, as usual and trained adversarially at Linf 0.3 (AdverTorch) and with PGD (ERAN). */
+const MNIST: Readonly<Record<string, readonly [standard: string, robust: string]>> = {
+  'MNIST LeNet5': ['mnist_std_advertorch_lenet5.onnx', 'mnist_adv_advertorch_lenet5.onnx'],
+  'MNIST convSmall': ['mnist_std_convSmall.onnx', 'mnist_pgdk_convSmall.onnx'],
+}
 
-/** AdverTorch's two LeNet5 on MNIST, where they are to be had. */
-export async function digitPair(kitchen: Kitchen, limit: number): Promise<Pair | undefined> {
-  if (!['mnist', ...MNIST].every((path) => kitchen.has(path))) return undefined
-  const paths = MNIST.map((path) => kitchen.find(path))
-  return pairOf(kitchen, 'MNIST', paths, 'mnist', limit)
+/** Those of them that are to be had. */
+export async function digitPairs(kitchen: Kitchen, limit: number): Promise<readonly Pair[]> {
+  const pairs: Pair[] = []
+  for (const [name, files] of Object.entries(MNIST)) {
+    const paths = files.map((file) => `models/mnist/${file}`)
+    if (!['mnist', ...paths].every((path) => kitchen.has(path))) continue
+    const found = paths.map((path) => kitchen.find(path))
+    pairs.push(await pairOf(kitchen, name, found, 'mnist', limit))
+  }
+  return pairs
 }
 
 async function pairOf(
