@@ -106,6 +106,16 @@ export const recipes: readonly RecipeCard[] = [
     load: async () => (await import('./transfer-families.ts')).transferFamilies,
   },
   {
+    name: 'loss-surface',
+    title: 'the loss around a picture, as contours and in space: standard, robust and masked networks',
+    covers: ['B6'],
+    source:
+      'Goodfellow, Vinyals, Saxe 2015; Li et al. 2018; Qin et al. 2019 (local linearity); Langr & Bok 2019',
+    data: [],
+    seconds: { full: 180, fast: 20 },
+    load: async () => (await import('./loss-surface.ts')).lossSurfaceRecipe,
+  },
+  {
     name: 'gmvae',
     title: 'a Gaussian-mixture VAE that rejects and reclassifies, and attacks that know its thresholds',
     covers: ['C1', 'C2', 'C3', 'C4', 'C5', 'C6', 'C7'],

@@ -2,4 +2,12 @@
 export { attackPath, type AttackPathOptions } from './attack-path.ts'
 export { localLinearity, type LocalLinearity, type LocalLinearityOptions } from './local-linearity.ts'
 export { lossSurface, type LossSurface, type LossSurfaceOptions } from './loss-surface.ts'
-export { gradientPlane, pathPlane, projectOnto, randomPlane, type Plane, type PlanePoint } from './plane.ts'
+export {
+  gradientPlane,
+  pathPlane,
+  projectOnto,
+  randomPlane,
+  samplePlane,
+  type Plane,
+  type PlanePoint,
+} from './plane.ts'

@@ -99,6 +99,24 @@ export function pathPlane(path: NDArray): Plane {
   }
 }
 
+/**
+ * The plane through three samples, as decision boundaries are looked at (Somepalli et al. 2022): the first axis leads from the first
+ * to the second, the third has a `y` of 1.
+ *
+ * @param samples [3, …]
+ * @throws RangeError if they lie on one line
+ */
+export function samplePlane(samples: NDArray): Plane {
+  const size = sizeOf(samples.dims.slice(1))
+  const all = samples.data as Float32Array
+  const origin = all.slice(0, size)
+  const [first, other] = [1, 2].map((k) => origin.map((v, j) => all[k * size + j]! - v)) as [Vector, Vector]
+  const second = without(other, first)
+  if (!(dot(second, second) > 1e-10 * dot(other, other)))
+    throw new RangeError('the three samples lie on one line, which is no plane')
+  return { origin, axes: [Float32Array.from(first), Float32Array.from(second)] }
+}
+
 /** Where points lie on a plane, seen straight from above: [n, …] → n places. */
 export function projectOnto({ origin, axes }: Plane, points: NDArray): PlanePoint[] {
   const size = origin.length

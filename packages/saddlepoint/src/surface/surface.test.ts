@@ -14,6 +14,7 @@ import {
   pathPlane,
   projectOnto,
   randomPlane,
+  samplePlane,
 } from './index.ts'
 
 const FEATURES = 12
@@ -71,6 +72,19 @@ test('random axes are orthogonal, repeat with their seed and differ with it', ()
   expect(one!.axes[0]).not.toEqual(other!.axes[0])
   const product = one!.axes[0].reduce((sum, v, j) => sum + v * one!.axes[1][j]!, 0)
   expect(product).toBeCloseTo(0, 5)
+})
+
+test('three samples lie at the origin, at the end of the first axis, and at height 1', () => {
+  const plane = samplePlane(samples)
+  const [first, second, third] = projectOnto(plane, samples)
+  expect([first!.x, first!.y, second!.x, second!.y, third!.y].map((v) => v.toFixed(4))).toEqual([
+    '0.0000',
+    '0.0000',
+    '1.0000',
+    '0.0000',
+    '1.0000',
+  ])
+  for (const { distance } of [first!, second!, third!]) expect(distance).toBeLessThan(1e-4)
 })
 
 describe('paths', () => {
