@@ -1,7 +1,10 @@
 /** Sessions of onnxruntime-node by number: the same code serves the calling thread and the worker threads. */
 import * as ort from 'onnxruntime-node'
-import { arrayTypes, type NDArray } from '../tensor/array.ts'
+import { arrayTypes, float32, sizeOf, type NDArray } from '../tensor/array.ts'
 import type { Feeds, Provider, SharedArray } from './engine.ts'
+
+/** Numbers of a result from which on a copy costs more than a place for it. */
+const WORTH_A_PLACE = 2 ** 14
 
 export interface SessionOptions {
   readonly provider: Provider
@@ -52,6 +55,19 @@ export class Sessions {
     if (!into) return mapped(await session.run(given), owned)
     const places = session.outputNames.map((name) => [name, into[name] ? tensor(into[name]) : null] as const)
     return mapped(await session.run(given, Object.fromEntries(places)), (t, name) => into[name] ?? owned(t))
+  }
+
+  /** New arrays for the results of fixed size that are worth it: what ONNX Runtime makes itself must be copied to change threads. */
+  async places(id: number): Promise<Feeds> {
+    const session = await this.sessions.get(id)!
+    return Object.fromEntries(
+      session.outputMetadata.flatMap((output) => {
+        if (!output.isTensor || output.type !== 'float32') return []
+        const dims = output.shape.map(Number)
+        if (dims.some(Number.isNaN) || sizeOf(dims) < WORTH_A_PLACE) return []
+        return [[output.name, float32(dims, new Float32Array(sizeOf(dims)))]]
+      }),
+    )
   }
 
   /** ONNX Runtime refuses shared memory. */

@@ -28,13 +28,9 @@ const port = parentPort!
 port.on('message', (request: Request) => {
   void answer(request).then(
     (results) => {
-      // What ONNX Runtime returns may be memory that cannot change threads: only plain buffers are handed over.
-      const copies = Object.fromEntries(
-        Object.entries(results).map(([name, a]) => [name, { ...a, data: a.data.slice() } as NDArray]),
-      )
       port.postMessage(
-        { call: request.call, results: copies } satisfies Answer,
-        Object.values(copies).map((a) => a.data.buffer as ArrayBuffer),
+        { call: request.call, results } satisfies Answer,
+        Object.values(results).map((a) => a.data.buffer as ArrayBuffer),
       )
     },
     (error: unknown) =>
@@ -56,5 +52,10 @@ async function answer(request: Request): Promise<Record<string, NDArray>> {
     const { bytes, externalData } = request.model
     await sessions.open(request.program, bytes.slice(), externalData)
   }
-  return sessions.run(request.program, request.feeds)
+  const into = await sessions.places(request.program)
+  const results = await sessions.run(request.program, request.feeds, into)
+  // What ONNX Runtime returns may be memory that cannot change threads: only plain buffers are handed over.
+  return Object.fromEntries(
+    Object.entries(results).map(([name, a]) => [name, into[name] ?? { ...a, data: a.data.slice() }]),
+  )
 }
