@@ -25,20 +25,25 @@ const { closing, ...options } = workerData as Duty
 const sessions = new Sessions(options)
 const port = parentPort!
 
+/** One request after another: those that wait can then still be told that the engine was closed. */
+let last: Promise<void> = Promise.resolve()
+
 port.on('message', (request: Request) => {
-  void answer(request).then(
-    (results) => {
-      port.postMessage(
-        { call: request.call, results } satisfies Answer,
-        Object.values(results).map((a) => a.data.buffer as ArrayBuffer),
-      )
-    },
-    (error: unknown) =>
-      port.postMessage({
-        call: request.call,
-        error: error instanceof Error ? error.message : String(error),
-      } satisfies Answer),
-  )
+  last = last
+    .then(() => answer(request))
+    .then(
+      (results) => {
+        port.postMessage(
+          { call: request.call, results } satisfies Answer,
+          Object.values(results).map((a) => a.data.buffer as ArrayBuffer),
+        )
+      },
+      (error: unknown) =>
+        port.postMessage({
+          call: request.call,
+          error: error instanceof Error ? error.message : String(error),
+        } satisfies Answer),
+    )
 })
 
 async function answer(request: Request): Promise<Record<string, NDArray>> {
