@@ -122,7 +122,7 @@ export const recipes: readonly RecipeCard[] = [
     source:
       'Ghosh, Losalka, Black 2019: Resisting adversarial attacks using Gaussian mixture variational autoencoders',
     data: ['mnist'],
-    seconds: { full: 1800, fast: 25 },
+    seconds: { full: 1500, fast: 25 },
     load: async () => (await import('./gmvae.ts')).gmvaeRecipe,
   },
   {
