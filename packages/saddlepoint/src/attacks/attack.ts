@@ -6,6 +6,7 @@ import type { Loss } from '../losses/loss.ts'
 import { lossForms } from '../losses/registry.ts'
 import type { Access, Target } from '../model/target.ts'
 import { fraction } from '../model/conventions.ts'
+import { toldOf } from '../model/option-text.ts'
 import type { Ball, Perturbation } from '../perturbations/perturbation.ts'
 import type { View } from '../views/view.ts'
 import type { Climb, Slope } from '../gradients/gradient.ts'
@@ -191,10 +192,7 @@ export function attack<Options extends z.ZodObject>(
   const schema = optionsOf(definition)
   const configure = (options: object = {}): ConfiguredAttack => {
     const parsed = schema.safeParse(options)
-    if (!parsed.success)
-      throw new AttackOptionError(
-        `${definition.name}: ${parsed.error.issues.map((i) => describe(i, schema)).join('; ')}`,
-      )
+    if (!parsed.success) throw new AttackOptionError(`${definition.name}: ${toldOf(parsed.error, schema)}`)
     return {
       definition: definition as unknown as AttackDefinition,
       name: definition.name,
@@ -207,12 +205,6 @@ export function attack<Options extends z.ZodObject>(
 /** Own and shared options together. */
 export function optionsOf(definition: Pick<AttackDefinition, 'options'>): z.ZodObject {
   return sharedOptions.extend(definition.options.shape).strict()
-}
-
-function describe(issue: z.core.$ZodIssue, schema: z.ZodObject): string {
-  if (issue.code === 'unrecognized_keys')
-    return `no option ${issue.keys.join(', ')}; it has ${Object.keys(schema.shape).join(', ')}`
-  return `${issue.path.join('.')}: ${issue.message}`
 }
 
 /** Step length as a number in the units of eps, or a rule when absent. */

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import type { Detector } from '../criteria/criterion.ts'
 import type { EvaluationData } from '../evaluate/options.ts'
 import type { Target } from '../model/target.ts'
+import { toldOf } from '../model/option-text.ts'
 import { traced, type TracedTarget } from '../model/traced.ts'
 import { checked, overData, type Rows } from './over-data.ts'
 
@@ -85,8 +86,7 @@ export function detector<Options extends z.ZodObject>(
   const schema = definition.options.strict()
   const configure = (given: object = {}): ConfiguredDetector => {
     const parsed = schema.safeParse(given)
-    if (!parsed.success)
-      throw new DetectorOptionError(`${name}: ${parsed.error.issues.map((i) => told(i, schema)).join('; ')}`)
+    if (!parsed.success) throw new DetectorOptionError(`${name}: ${toldOf(parsed.error, schema)}`)
     const options = parsed.data as z.output<Options>
     return {
       name,
@@ -107,12 +107,6 @@ export function detector<Options extends z.ZodObject>(
     }
   }
   return Object.assign(configure, { definition }) as DetectorFactory<Options>
-}
-
-function told(issue: z.core.$ZodIssue, schema: z.ZodObject): string {
-  if (issue.code !== 'unrecognized_keys') return `${issue.path.join('.')}: ${issue.message}`
-  const known = Object.keys(schema.shape)
-  return `no option ${issue.keys.join(', ')}; it has ${known.length ? known.join(', ') : 'none'}`
 }
 
 /** With the largest score that is let through: what the criterion `accepted` takes. */

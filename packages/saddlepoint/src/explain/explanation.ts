@@ -2,6 +2,7 @@
 import type { NDArray, Tensor } from '@saddlepoint/autodiff'
 import { z } from 'zod'
 import type { RandomSource } from '../attacks/random-source.ts'
+import { toldOf } from '../model/option-text.ts'
 import type { Target } from '../model/target.ts'
 import { explain, type ExplainControl } from './explain.ts'
 
@@ -93,8 +94,7 @@ export function explanation<Options extends z.ZodObject>(
   const schema = definition.options.strict()
   const configure = (given: object = {}): ConfiguredExplanation => {
     const parsed = schema.safeParse(given)
-    if (!parsed.success)
-      throw new ExplanationError(`${name}: ${parsed.error.issues.map((i) => told(i, schema)).join('; ')}`)
+    if (!parsed.success) throw new ExplanationError(`${name}: ${toldOf(parsed.error, schema)}`)
     const options = parsed.data as z.output<Options>
     const configured: ConfiguredExplanation = {
       name,
@@ -109,10 +109,4 @@ export function explanation<Options extends z.ZodObject>(
     return configured
   }
   return Object.assign(configure, { definition }) as ExplanationFactory<Options>
-}
-
-function told(issue: z.core.$ZodIssue, schema: z.ZodObject): string {
-  if (issue.code !== 'unrecognized_keys') return `${issue.path.join('.')}: ${issue.message}`
-  const known = Object.keys(schema.shape)
-  return `no option ${issue.keys.join(', ')}; it has ${known.length ? known.join(', ') : 'none'}`
 }

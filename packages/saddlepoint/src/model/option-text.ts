@@ -1,4 +1,5 @@
 /** Text of the form `name:option=value,…`, in which members of an axis are chosen. */
+import type { z } from 'zod'
 import { parseFraction } from './conventions.ts'
 
 /**
@@ -27,4 +28,13 @@ function split(text: string, separator: string): [string, string | undefined] {
 function parseValue(text: string): unknown {
   if (text === 'true' || text === 'false') return text === 'true'
   return parseFraction(text) ?? text
+}
+
+/** What is wrong with options, in a line. */
+export function toldOf(error: z.ZodError, { shape }: z.ZodObject): string {
+  const told = error.issues.map((issue) => {
+    if (issue.code !== 'unrecognized_keys') return `${issue.path.join('.')}: ${issue.message}`
+    return `no option ${issue.keys.join(', ')}; it has ${Object.keys(shape).join(', ') || 'none'}`
+  })
+  return told.join('; ')
 }

@@ -2,6 +2,7 @@
 import type { Tensor } from '@saddlepoint/autodiff'
 import { z } from 'zod'
 import type { RandomSource } from '../attacks/random-source.ts'
+import { toldOf } from '../model/option-text.ts'
 
 export type WayState = Readonly<Record<string, Tensor>>
 
@@ -53,10 +54,7 @@ export function way<Options extends z.ZodObject>(definition: WayDefinition<Optio
   const schema = definition.options.strict()
   const configure = (given: object = {}): Way => {
     const parsed = schema.safeParse(given)
-    if (!parsed.success)
-      throw new VisualiseError(
-        `${name}: ${parsed.error.issues.map((i) => (i.code === 'unrecognized_keys' ? `no option ${i.keys.join(', ')}; it has ${Object.keys(schema.shape).join(', ')}` : `${i.path.join('.')}: ${i.message}`)).join('; ')}`,
-      )
+    if (!parsed.success) throw new VisualiseError(`${name}: ${toldOf(parsed.error, schema)}`)
     const options = parsed.data as z.output<Options>
     return {
       name,
