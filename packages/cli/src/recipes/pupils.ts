@@ -1,5 +1,5 @@
 /** Small classifiers that an experiment trains itself, what they say, and training images that were moved to fool them. */
-import { joinRows, rows, type NDArray } from '@saddlepoint/autodiff'
+import { joinRows, rows, takeRows, type NDArray } from '@saddlepoint/autodiff'
 import {
   adamW,
   classifier,
@@ -12,6 +12,7 @@ import {
   targeted,
   train,
   type Classifier,
+  type EvaluationData,
   type Network,
   type Perturbation,
   type Target,
@@ -145,4 +146,19 @@ export async function pushed(
   })
   await attack.release()
   return joinRows(parts)
+}
+
+/** Samples in memory as `evaluate` takes them: the first `count`, or those picked. */
+export function samplesOf(
+  name: string,
+  { images, labels }: TrainingData,
+  picked: number | readonly number[],
+): EvaluationData {
+  const places = typeof picked === 'number' ? Array.from({ length: picked }, (_, i) => i) : picked
+  return {
+    name,
+    length: places.length,
+    labels: places.map((i) => Number(labels.data[i])),
+    batch: async (from, to) => takeRows(images, places.slice(from, to)),
+  }
 }

@@ -69,6 +69,24 @@ export const recipes: readonly RecipeCard[] = [
     load: async () => (await import('./cat-airplane.ts')).catAirplane,
   },
   {
+    name: 'flipped-labels',
+    title: 'training on nothing but adversarials under their wrong labels, and still right on clean pictures',
+    covers: ['A4'],
+    source: 'Ilyas et al. 2019, Adversarial examples are not bugs, they are features, section 3.2',
+    data: ['cifar10'],
+    seconds: { full: 420, fast: 25 },
+    load: async () => (await import('./flipped-labels.ts')).flippedLabels,
+  },
+  {
+    name: 'robust-features',
+    title: 'data sets with only robust and only non-robust features, and what normal training makes of them',
+    covers: ['D6'],
+    source: 'Ilyas et al. 2019, Adversarial examples are not bugs, they are features',
+    data: ['mnist'],
+    seconds: { full: 900, fast: 30 },
+    load: async () => (await import('./robust-features.ts')).robustFeatures,
+  },
+  {
     name: 'training-by-hand',
     title:
       'adversarial training of a linear classifier, and how much further off its mistakes are, in closed form',
