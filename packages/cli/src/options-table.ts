@@ -23,9 +23,15 @@ export function optionsOfSchema(schema: ReturnType<typeof optionsOf>): OptionRow
   return Object.entries(properties as Record<string, JsonSchema>).map(([name, option]) => ({
     name,
     type: typeOf(option),
-    default: option.default,
+    default: option.default ?? defaultOf(schema.shape[name]),
     description: option.description ?? '',
   }))
+}
+
+/** Where values are read from text, JSON Schema has no place for the default, which is a value already. */
+function defaultOf(option: unknown): unknown {
+  const { def } = option as { def: { type: string; defaultValue?: unknown } }
+  return def.type === 'default' ? def.defaultValue : undefined
 }
 
 function typeOf({ type, enum: values, anyOf, minimum, maximum }: JsonSchema): string {
