@@ -126,7 +126,7 @@ async function rightOnes(
   data: Dataset,
   marks: Sitter['marks'],
 ): Promise<Sitter> {
-  const wanted = fast ? 32 : 200
+  const wanted = fast ? 32 : 100
   const looked = Array.from({ length: wanted }, (_, i) => Math.floor((i * data.length) / wanted))
   const images = joinRows(await Promise.all(looked.map((i) => data.batch(i, i + 1))))
   const said = await answers(model, images)

@@ -83,7 +83,7 @@ export const recipes: readonly RecipeCard[] = [
     covers: ['D6'],
     source: 'Ilyas et al. 2019, Adversarial examples are not bugs, they are features',
     data: ['mnist'],
-    seconds: { full: 900, fast: 30 },
+    seconds: { full: 1500, fast: 30 },
     load: async () => (await import('./robust-features.ts')).robustFeatures,
   },
   {
