@@ -18,6 +18,7 @@ import {
   type TransferResult,
 } from 'saddlepoint'
 import '../builtin.ts'
+import { rangesOf } from '../column-rules.ts'
 import { columns, plural } from '../columns.ts'
 import { loadDataset, writeFileAtomic, type Dataset } from '../data/index.ts'
 import { UsageError } from '../errors.ts'
@@ -25,7 +26,7 @@ import { Interrupted } from '../outcome.ts'
 import { progressDisplay, type ProgressDisplay } from '../progress.ts'
 import { splitData } from '../train-data.ts'
 import { versions } from '../versions.ts'
-import { batchFor, conventionsOf, engineOf, openBoth, openLike } from './open.ts'
+import { batchFor, engineOf, openBoth, openLike } from './open.ts'
 import {
   commonFlags,
   count,
@@ -102,6 +103,11 @@ async function run(given: string[], flags: Flags): Promise<void> {
     })
     display.end()
     if (!result.complete) throw new Interrupted('stopped before all samples were crafted')
+    for (const { name, craftedBy, unmoved } of result.models)
+      if (craftedBy !== 'leaf-search' && 2 * unmoved > result.samples)
+        voice.warn(
+          `${name}: ${craftedBy} left ${unmoved} of ${plural(result.samples, 'sample')} as they were, its gradient vanished: try --attack ${flags.attack}${flags.attack.includes(':') ? ',' : ':'}loss=margin`,
+        )
     await tell(result, data, flags)
   } finally {
     display.end()
@@ -139,7 +145,7 @@ async function opened(
   const data = first?.data ?? (await evaluated(flags))
   if (first?.conventions.labelOffset && given.some(isFamily))
     throw new UsageError(`${file} shifts labels, and families that are trained here do not`)
-  const trained = await train(given.filter(isFamily), data, flags, engine, display, signal)
+  const trained = await train(given.filter(isFamily), data, first?.classifier, flags, engine, display, signal)
   const models: Target[] = []
   for (const name of given) {
     const own = trained.get(name)
@@ -162,6 +168,7 @@ async function evaluated({ data, split, offset, limit, shuffle, seed }: Flags): 
 async function train(
   names: readonly string[],
   like: Dataset,
+  file: Target | undefined,
   flags: Flags,
   engine: Engine,
   display: ProgressDisplay,
@@ -182,7 +189,7 @@ async function train(
   const { train: data } = await splitData(set, 0, 0)
   const most = [...set.labels, ...like.labels].reduce((a, b) => Math.max(a, b), 0)
   const classes = Math.max(2, most + 1, set.labelNames?.length ?? 0)
-  const bounds = flags.inputRange && like.kind === 'table' ? conventionsOf('', flags).inputRange : undefined
+  const bounds = file?.bounds ?? (await boundsOf([set, like]))
   const fitted = new Map<string, Fitted>()
   // The vote is that of all others, wherever it stands in the list.
   const order = [...names.filter((n) => n !== VOTE), ...names.filter((n) => n === VOTE)]
@@ -203,6 +210,13 @@ async function train(
     found.set(name, await classifier(bytes, { name: path, shape: like.shape, bounds, engine }))
   }
   return found
+}
+
+/** Pictures lie in [0, 1]; other data between the least and the largest value that occurs. */
+async function boundsOf(sets: readonly Dataset[]): Promise<readonly [number, number]> {
+  if (sets.some((set) => set.kind === 'images')) return [0, 1]
+  const ranges = (await Promise.all(sets.map(rangesOf))).flat()
+  return [Math.min(...ranges.map((r) => r[0])), Math.max(...ranges.map((r) => r[1]))]
 }
 
 async function tell(result: TransferResult, data: Dataset, flags: Flags): Promise<void> {

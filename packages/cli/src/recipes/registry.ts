@@ -120,7 +120,7 @@ export const recipes: readonly RecipeCard[] = [
     covers: ['B5'],
     source: 'Papernot, McDaniel, Goodfellow 2016: Transferability in machine learning',
     data: ['mnist'],
-    seconds: { full: 120, fast: 15 },
+    seconds: { full: 180, fast: 15 },
     load: async () => (await import('./transfer-families.ts')).transferFamilies,
   },
   {

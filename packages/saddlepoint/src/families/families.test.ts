@@ -174,6 +174,7 @@ describe('transfer', () => {
     const models = await Promise.all([...fitted, vote(fitted)].map(open))
     const result = await transfer(models, asData(testing), { perturbation: linf, eps: 0.6, attack: fgsm() })
     expect(result.models.map((m) => m.craftedBy)).toEqual(['leaf-search', 'fgsm on soft', 'fgsm on soft'])
+    expect(result.models.map((m) => m.unmoved)).toEqual([result.samples - result.models[0]!.right, 0, 0])
     expect(result.success[0]![0]).toBe(1)
     expect(result.success[1]![1]).toBeGreaterThan(0.9)
     expect(result.models[0]!.meanSize).toBeLessThan(result.models[1]!.meanSize)

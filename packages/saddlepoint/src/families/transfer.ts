@@ -40,6 +40,8 @@ export interface TransferModel {
   readonly craftedBy: string
   /** Mean size of its crafted changes, in the norm of the attack. */
   readonly meanSize: number
+  /** Samples that it left as they were: where a climb leaves many, the gradient vanished, and its row says nothing. */
+  readonly unmoved: number
 }
 
 export interface TransferResult {
@@ -98,6 +100,7 @@ export async function transfer(
   const fooled = models.map(() => models.map(() => 0))
   const wrong = models.map(() => models.map(() => 0))
   const sizes = models.map(() => 0)
+  const unmoved = models.map(() => 0)
   const crafters: string[] = []
   let complete = true
   try {
@@ -116,7 +119,10 @@ export async function transfer(
           for (const [target, verifier] of verifiers.entries()) {
             const verdicts = await verifier.verify(x, y, own, own, eps)
             verdicts.forEach(({ holds, predicted, size: length }, i) => {
-              if (target === source) sizes[source]! += length
+              if (target === source) {
+                sizes[source]! += length
+                if (length === 0) unmoved[source]!++
+              }
               if (predicted !== own[i]) wrong[source]![target]!++
               if (holds && isRight(clean[target]![chunk[i]!]!)) fooled[source]![target]!++
             })
@@ -142,6 +148,7 @@ export async function transfer(
       right: right[i]!,
       craftedBy: crafters[i]!,
       meanSize: sizes[i]! / labels.length,
+      unmoved: unmoved[i]!,
     })),
     fooled,
     success: fooled.map((row) => row.map((n, target) => n / right[target]!)),
