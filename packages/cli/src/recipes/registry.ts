@@ -134,6 +134,17 @@ export const recipes: readonly RecipeCard[] = [
     load: async () => (await import('./loss-surface.ts')).lossSurfaceRecipe,
   },
   {
+    name: 'robust-benefits',
+    title:
+      'what a robust classifier gives besides: pictures made with it, anomalies told, features for other tasks',
+    covers: ['D7'],
+    source:
+      'Santurkar et al. 2019; Salman et al. 2020 (transfer); Hendrycks & Gimpel 2017; Liu et al. 2020; Tsipras et al. 2019',
+    data: [],
+    seconds: { full: 300, fast: 25 },
+    load: async () => (await import('./robust-benefits.ts')).robustBenefits,
+  },
+  {
     name: 'gmvae',
     title: 'a Gaussian-mixture VAE that rejects and reclassifies, and attacks that know its thresholds',
     covers: ['C1', 'C2', 'C3', 'C4', 'C5', 'C6', 'C7'],
