@@ -1,6 +1,6 @@
 import { Window } from 'happy-dom'
 import { describe, expect, it } from 'vitest'
-import { lineChart } from './figures/index.ts'
+import { barChart, lineChart } from './figures/index.ts'
 import { renderRecipePage, type RecipePage } from './recipe-page.ts'
 
 const parse = (text: string) => {
@@ -87,4 +87,21 @@ describe('a recipe page', () => {
     expect(recipe({ fast: true })).toContain('The small version')
     expect(recipe()).not.toContain('The small version')
   })
+})
+
+it('the rules of the page leave the marks of a figure alone', () => {
+  const svg = barChart({
+    title: 'Rates',
+    groups: ['one'],
+    series: [{ name: 'a', values: [{ value: 1 }] }],
+    y: { title: 'Rate' },
+  })
+  const document = parse(recipe({ figures: [{ svg, caption: 'A bar.' }] }))
+  const bar = document.querySelector('rect.bar')!
+  expect(Number(bar.getAttribute('height'))).toBeGreaterThan(100)
+  const css = [...document.querySelectorAll('style')].map((style) => style.textContent).join('\n')
+  const reaching = [...css.matchAll(/^([^{}@]+)\{[^}]*\bheight:/gm)]
+    .flatMap(([, selectors]) => selectors!.split(','))
+    .filter((selector) => bar.matches(selector.trim()))
+  expect(reaching).toEqual([])
 })

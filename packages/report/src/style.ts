@@ -86,10 +86,10 @@ td.source { font-size: 0.875rem; color: var(--muted); }
 .tops .line span:first-child { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .tops .line span:last-child { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .tops .true { font-weight: 700; }
-.bar { height: 5px; border-radius: 2px; background: var(--line); overflow: hidden; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-.bar i { display: block; height: 100%; background: var(--other-bar); }
-.true .bar i { background: var(--good-bar); }
-.fooled .bar i { background: var(--bad-bar); }
+div.bar { height: 5px; border-radius: 2px; background: var(--line); overflow: hidden; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+div.bar i { display: block; height: 100%; background: var(--other-bar); }
+.true div.bar i { background: var(--good-bar); }
+.fooled div.bar i { background: var(--bad-bar); }
 
 .status { font-weight: 600; white-space: nowrap; }
 .pass { color: var(--good); } .warn { color: var(--warn); } .fail { color: var(--bad); }
