@@ -202,8 +202,8 @@ const prose = ({ seeds }: Kitchen, { train, test }: Pictures): string[] => [
     `classifier of the same kind learned from nothing else, ${seeds.length === 1 ? 'from one seed' : `from ${seeds.length} seeds`}.`,
   `On ${test.labels.data.length} clean test pictures a person who had learned from these would always be wrong. What the new classifier gets right it has learned ` +
     'from the perturbations. The control has the same labels without the moves, and so nothing to learn but the wrong.',
-  'The CNN learns from the perturbations, too, far above its control. But it takes larger ones, at L2 8 plain to see, before these ' +
-    'count for more than the pictures they lie on, which tell the opposite.',
+  'The CNN learns from the perturbations, too, and is far above its control. But the pictures they lie on, which tell the opposite, count ' +
+    'for more with it, even where the perturbation is plain to see (L2 8).',
   'The pictures that the first classifier mistakes anyway fool it without a move, and under the wrong label they still tell what it goes ' +
     'by. Where only few pictures can be fooled, these are most of what is kept and the control is right more often than not: the ' +
     'radius must be one that fools almost all.',
