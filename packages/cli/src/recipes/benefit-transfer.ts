@@ -42,7 +42,7 @@ export async function transfer(
   kitchen: Kitchen,
   { both }: TrainedPair,
 ): Promise<{ readonly numbers: readonly Measurement[]; readonly figures: readonly Figure[] }> {
-  const sizes = kitchen.fast ? [10] : [5, 20, 100]
+  const sizes = kitchen.fast ? [5, 20] : [5, 20, 100]
   const views = [
     ...both.map(({ name, model }) => ({ name: `${name} classifier's features`, see: features(model) })),
     { name: 'pixels', see: (images: NDArray) => Promise.resolve(images) },
