@@ -15,7 +15,7 @@ import { idOf, overSeeds, percent } from './measurement.ts'
 import { accuracy, answers, taught } from './pupils.ts'
 import type { Figure, Findings, Kitchen } from './recipe.ts'
 
-/** Found on training pictures that were held out. */
+/** Found on held-out training pictures for the linear classifier of `flipped-labels`; the small network takes it over. */
 const COURSE = { epochs: 12, rate: 5e-3 }
 const SHOWN = 16
 

@@ -19,7 +19,7 @@ import { samplesOf, taught } from './pupils.ts'
 import type { Figure, Findings, Kitchen } from './recipe.ts'
 
 const EPS = 8 / 255
-/** Found on training pictures that were held out. */
+/** That of `flipped-labels`, found there for normal training. */
 const COURSE = { epochs: 12, rate: 5e-3 }
 /** Twice the 8/255 that is customarily taken for what nobody sees. */
 const VISIBLE = '>= 16'
