@@ -13,11 +13,11 @@ interface Candidate {
 }
 
 const DIGITS: Readonly<Record<string, string>> = {
-  'digits LeNet5, standard': 'mnist_std_advertorch_lenet5.onnx',
-  'digits LeNet5, robust': 'mnist_adv_advertorch_lenet5.onnx',
-  'digits convSmall, standard': 'mnist_std_convSmall.onnx',
-  'digits convSmall, PGD-trained': 'mnist_pgdk_convSmall.onnx',
-  'digits convSmall, DiffAI': 'mnist_diffai_convSmall.onnx',
+  'LeNet5, standard': 'mnist_std_advertorch_lenet5.onnx',
+  'LeNet5, robust': 'mnist_adv_advertorch_lenet5.onnx',
+  'convSmall, standard': 'mnist_std_convSmall.onnx',
+  'convSmall, PGD': 'mnist_pgdk_convSmall.onnx',
+  'convSmall, DiffAI': 'mnist_diffai_convSmall.onnx',
 }
 const CIFAR = 'models/cifar10/resnet_2b.onnx'
 
@@ -33,7 +33,7 @@ function candidates(kitchen: Kitchen): Candidate[] {
     if (kitchen.has(path) && kitchen.has('mnist')) found.push({ name, path: kitchen.find(path), data: 'mnist', eps: name.includes('convSmall') ? 0.1 : 0.3 }) // prettier-ignore
   }
   if (kitchen.has(CIFAR) && kitchen.has('cifar10'))
-    found.push({ name: 'CIFAR-10 ResNet, robust', path: kitchen.find(CIFAR), data: 'cifar10', eps: 2 / 255 })
+    found.push({ name: 'ResNet, robust', path: kitchen.find(CIFAR), data: 'cifar10', eps: 2 / 255 })
   return found
 }
 
@@ -85,7 +85,7 @@ export async function trade(
     ]),
     figure: {
       name: 'trade',
-      caption: `Accuracy of ${limit} test pictures, clean and under PGD-20, an upper bound on robust accuracy; radii differ between data sets and are in the table.`,
+      caption: `Accuracy of ${limit} test pictures, clean and under PGD-20, an upper bound on robust accuracy: of signs, digits (LeNet5, convSmall) and CIFAR-10 (ResNet); radii differ between data sets and are in the table.`,
       svg: barChart({
         title: 'Accuracy and robustness',
         groups: rows.map(({ name }) => name),

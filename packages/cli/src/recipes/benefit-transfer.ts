@@ -91,7 +91,12 @@ export async function transfer(
       caption: `${course.name}: accuracy of a linear classifier taught with few labels, over ${kitchen.seeds.length === 1 ? 'one seed' : `${kitchen.seeds.length} seeds, from the least to the greatest`}.`,
       svg: lineChart({
         title: `Transfer to ${course.name}`,
-        x: { title: 'Labels a class', scale: 'log', ticks: sizes },
+        x: {
+          title: 'Labels a class',
+          scale: 'log',
+          ticks: sizes,
+          domain: [sizes[0]! / 1.2, sizes.at(-1)! * 1.2],
+        },
         y: { title: 'Accuracy' },
         series: curves,
       }),
