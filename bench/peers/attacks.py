@@ -2,7 +2,6 @@
 
 import contextlib
 import inspect
-import json
 import os
 import sys
 import time
@@ -20,6 +19,8 @@ import pyautoattack
 import torch
 import torchattacks
 from art.estimators.classification import PyTorchClassifier
+
+from answer import answer_requests
 
 torch.set_num_threads(1)
 ORDER = {"linf": float("inf"), "l2": 2, "l1": 1, "l0": 0}
@@ -141,12 +142,4 @@ def versions(_):
     return {name: version(name) for name in names}
 
 
-DO = {"load": load, "run": run, "versions": versions}
-
-for line in sys.stdin:
-    asked = json.loads(line)
-    try:
-        answer = DO[asked["do"]](asked)
-    except Exception as error:  # the driver reports it
-        answer = {"error": f"{type(error).__name__}: {error}"}
-    print(json.dumps(answer), flush=True)
+answer_requests({"load": load, "run": run, "versions": versions})

@@ -1,8 +1,6 @@
 """Explanations of Captum, driven by explain.mjs: one JSON request per line, one JSON answer per line."""
 
 import copy
-import json
-import sys
 import warnings
 
 import captum
@@ -18,6 +16,7 @@ from captum.attr import (
     Saliency,
 )
 
+from answer import answer_requests
 from networks import network
 
 warnings.filterwarnings("ignore")
@@ -135,12 +134,4 @@ def versions(_):
     return {"torch": torch.__version__, "captum": captum.__version__}
 
 
-DO = {"load": load, "compare": compare, "versions": versions}
-
-for line in sys.stdin:
-    asked = json.loads(line)
-    try:
-        answer = DO[asked["do"]](asked)
-    except Exception as error:  # the driver reports it
-        answer = {"error": f"{type(error).__name__}: {error}"}
-    print(json.dumps(answer), flush=True)
+answer_requests({"load": load, "compare": compare, "versions": versions})

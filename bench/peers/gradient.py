@@ -1,14 +1,13 @@
 """Input gradients on PyTorch, driven by gradient.mjs: one JSON request per line, one JSON answer per line."""
 
 import copy
-import json
-import sys
 import time
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+from answer import answer_requests
 from networks import network
 
 held = {}
@@ -71,12 +70,4 @@ def versions(_):
     return {"torch": torch.__version__, "threads": torch.get_num_threads()}
 
 
-DO = {"load": load, "check": check, "run": run, "drop": drop, "versions": versions}
-
-for line in sys.stdin:
-    asked = json.loads(line)
-    try:
-        answer = DO[asked["do"]](asked)
-    except Exception as error:  # the driver reports it
-        answer = {"error": f"{type(error).__name__}: {error}"}
-    print(json.dumps(answer), flush=True)
+answer_requests({"load": load, "check": check, "run": run, "drop": drop, "versions": versions})

@@ -1,13 +1,13 @@
 """Training steps on PyTorch, driven by training.mjs: one JSON request per line, one JSON answer per line."""
 
-import json
-import sys
 import time
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+from answer import answer_requests
 
 torch.set_num_threads(1)
 held = {}
@@ -176,12 +176,4 @@ def versions(_):
     return {"torch": torch.__version__, "threads": torch.get_num_threads()}
 
 
-DO = {"load": load, "run": run, "versions": versions}
-
-for line in sys.stdin:
-    asked = json.loads(line)
-    try:
-        answer = DO[asked["do"]](asked)
-    except Exception as error:  # the driver reports it
-        answer = {"error": f"{type(error).__name__}: {error}"}
-    print(json.dumps(answer), flush=True)
+answer_requests({"load": load, "run": run, "versions": versions})
