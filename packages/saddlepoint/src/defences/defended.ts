@@ -11,7 +11,7 @@ import {
 } from '@saddlepoint/autodiff'
 import { ClassifierError } from '../model/errors.ts'
 import { decide, ranking } from '../model/ranking.ts'
-import type { Target } from '../model/target.ts'
+import { factsOf, type Target } from '../model/target.ts'
 import { traced } from '../model/traced.ts'
 import type { InputTransform } from './transform.ts'
 
@@ -46,35 +46,13 @@ export function defended(
     specs: [batched(model.shape)],
     name: transform.name,
   })
-  const {
-    conventions,
-    bounds,
-    shape,
-    classes,
-    classNames,
-    engine,
-    notices,
-    batch,
-    rules,
-    value,
-    inside,
-    activations,
-  } = model
-  const { givesProbabilities } = model
+  const { value, inside, activations, givesProbabilities } = model
   const answer = async (x: NDArray) => model.predict(await apply(x))
   return {
     name: `${model.name} behind ${transform.name}`,
     access: 'gradient',
-    conventions,
-    bounds,
-    shape,
-    classes,
-    classNames,
-    engine,
-    notices,
-    batch,
+    ...factsOf(model),
     givesProbabilities,
-    ...(rules && { rules }),
     randomness: transform.random ? 'per sample' : (model.randomness ?? 'none'),
     draws: transform.random ? DRAWS : (model.draws ?? 1),
     logits: (x) => inner.logits(seen(x)),

@@ -13,7 +13,7 @@ import {
   type Tensor,
 } from '@saddlepoint/autodiff'
 import { decide, ranking } from '../model/ranking.ts'
-import type { Target } from '../model/target.ts'
+import { factsOf, type Target } from '../model/target.ts'
 import { traced } from '../model/traced.ts'
 import { repeatRows } from '../perturbations/norms.ts'
 import { votes, type SmoothingOptions } from './randomized-smoothing.ts'
@@ -37,7 +37,7 @@ const LEAST = 1e-30
 export function smoothed(model: Target, options: SmoothedOptions): Target {
   const { sigma, copies = 8, draws = 100 } = options
   const inner = traced(model)
-  const { conventions, bounds, shape, classes, classNames, engine, notices, batch, rules } = model
+  const { classes, batch } = model
   const probabilities = (x: Tensor) => softmax(inner.logits(x.add(randomNormal(x.shape, 0, sigma))))
   const mean = (x: Tensor) =>
     batch < 0
@@ -49,15 +49,7 @@ export function smoothed(model: Target, options: SmoothedOptions): Target {
   return {
     name: `${model.name} under noise of ${sigma}`,
     access: 'gradient',
-    conventions,
-    bounds,
-    shape,
-    classes,
-    classNames,
-    engine,
-    notices,
-    batch,
-    ...(rules && { rules }),
+    ...factsOf(model),
     givesProbabilities: true,
     randomness: 'per sample',
     logits: (x) => log(maximum(mean(x), LEAST)),

@@ -66,3 +66,19 @@ export interface Target {
   ranking(scores: NDArray, row: number, k: number): Ranked[]
   release(): Promise<void>
 }
+
+/** What a target that stands in front of another has in common with it. */
+export function factsOf({
+  conventions,
+  bounds,
+  shape,
+  classes,
+  classNames,
+  engine,
+  notices,
+  batch,
+  rules,
+}: Target) {
+  const facts = { conventions, bounds, shape, classes, classNames, engine, notices, batch }
+  return { ...facts, ...(rules && { rules }) }
+}
