@@ -160,7 +160,7 @@ const cases: readonly (readonly [string, () => string[], RegExp])[] = [
   ],
   ['an unknown attack', () => but({ '--attack': 'magic' }), /no attack "magic".*pgd/],
   ['an unknown option', () => but({ '--attack': 'pgd:step=3' }), /pgd: no option step; it has .*steps/],
-  ['a bad option value', () => but({ '--attack': 'pgd:steps=-3' }), /pgd: steps: /],
+  ['a bad option value', () => but({ '--attack': 'pgd:steps=-3' }), /pgd: option steps: /],
   ['an option without value', () => but({ '--attack': 'pgd:steps' }), /"steps" is not written option=value/],
   ['an unknown loss', () => but({ '--attack': 'pgd:loss=hinge' }), /hinge/],
   ['an unknown criterion', () => but({ '--criterion': 'fooled' }), /unknown criterion "fooled"/],

@@ -257,7 +257,7 @@ test.each([
   ],
   [
     ['train', '-o', 'x.onnx', '--network', 'mlp', '--method', 'fast:steps=3', '--eps', '0.1'],
-    /"?steps"?.*its options are/,
+    /"?steps"?.*it has/,
   ],
   [['train', '-o', 'x.onnx', '--network', 'mlp', '--rate', '-1'], /--rate must be more than 0/],
   [

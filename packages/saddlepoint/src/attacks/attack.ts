@@ -6,7 +6,7 @@ import type { Loss } from '../losses/loss.ts'
 import { lossForms } from '../losses/registry.ts'
 import type { Access, Target } from '../model/target.ts'
 import { fraction } from '../model/conventions.ts'
-import { toldOf } from '../model/option-text.ts'
+import { checkedOptions } from '../model/option-text.ts'
 import type { Ball, Perturbation } from '../perturbations/perturbation.ts'
 import type { View } from '../views/view.ts'
 import type { Climb, Slope } from '../gradients/gradient.ts'
@@ -190,13 +190,16 @@ export function attack<Options extends z.ZodObject>(
   definition: AttackDefinition<Options>,
 ): AttackFactory<Options> {
   const schema = optionsOf(definition)
-  const configure = (options: object = {}): ConfiguredAttack => {
-    const parsed = schema.safeParse(options)
-    if (!parsed.success) throw new AttackOptionError(`${definition.name}: ${toldOf(parsed.error, schema)}`)
+  const configure = (options?: object): ConfiguredAttack => {
     return {
       definition: definition as unknown as AttackDefinition,
       name: definition.name,
-      options: parsed.data as ConfiguredAttack['options'],
+      options: checkedOptions(
+        definition.name,
+        schema,
+        options,
+        (m) => new AttackOptionError(m),
+      ) as ConfiguredAttack['options'],
     }
   }
   return Object.assign(configure, { definition }) as unknown as AttackFactory<Options>

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import type { Detector } from '../criteria/criterion.ts'
 import type { EvaluationData } from '../evaluate/options.ts'
 import type { Target } from '../model/target.ts'
-import { toldOf } from '../model/option-text.ts'
+import { checkedOptions } from '../model/option-text.ts'
 import { traced, type TracedTarget } from '../model/traced.ts'
 import { checked, overData, type Rows } from './over-data.ts'
 
@@ -83,11 +83,8 @@ export function detector<Options extends z.ZodObject>(
   definition: DetectorDefinition<Options>,
 ): DetectorFactory<Options> {
   const { name, reference } = definition
-  const schema = definition.options.strict()
-  const configure = (given: object = {}): ConfiguredDetector => {
-    const parsed = schema.safeParse(given)
-    if (!parsed.success) throw new DetectorOptionError(`${name}: ${toldOf(parsed.error, schema)}`)
-    const options = parsed.data as z.output<Options>
+  const configure = (given?: object): ConfiguredDetector => {
+    const options = checkedOptions(name, definition.options, given, (m) => new DetectorOptionError(m))
     return {
       name,
       reference,

@@ -2,7 +2,7 @@
 import type { NDArray, Tensor } from '@saddlepoint/autodiff'
 import { z } from 'zod'
 import type { RandomSource } from '../attacks/random-source.ts'
-import { toldOf } from '../model/option-text.ts'
+import { checkedOptions } from '../model/option-text.ts'
 import type { Target } from '../model/target.ts'
 import { explain, type ExplainControl } from './explain.ts'
 
@@ -91,11 +91,8 @@ export function explanation<Options extends z.ZodObject>(
   definition: ExplanationDefinition<Options>,
 ): ExplanationFactory<Options> {
   const { name, reference, unit } = definition
-  const schema = definition.options.strict()
-  const configure = (given: object = {}): ConfiguredExplanation => {
-    const parsed = schema.safeParse(given)
-    if (!parsed.success) throw new ExplanationError(`${name}: ${toldOf(parsed.error, schema)}`)
-    const options = parsed.data as z.output<Options>
+  const configure = (given?: object): ConfiguredExplanation => {
+    const options = checkedOptions(name, definition.options, given, (m) => new ExplanationError(m))
     const configured: ConfiguredExplanation = {
       name,
       reference,

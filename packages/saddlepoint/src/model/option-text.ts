@@ -30,10 +30,27 @@ function parseValue(text: string): unknown {
   return parseFraction(text) ?? text
 }
 
+/**
+ * The options of a member of an axis: those given, and the defaults of the others.
+ *
+ * @param name of the member
+ * @param fail makes the error for an option that there is not, or that is out of range
+ */
+export function checkedOptions<Options extends z.ZodObject>(
+  name: string,
+  schema: Options,
+  given: object | undefined,
+  fail: (message: string) => Error,
+): z.output<Options> {
+  const parsed = schema.strict().safeParse(given ?? {})
+  if (!parsed.success) throw fail(`${name}: ${toldOf(parsed.error, schema)}`)
+  return parsed.data as z.output<Options>
+}
+
 /** What is wrong with options, in a line. */
-export function toldOf(error: z.ZodError, { shape }: z.ZodObject): string {
+function toldOf(error: z.ZodError, { shape }: z.ZodObject): string {
   const told = error.issues.map((issue) => {
-    if (issue.code !== 'unrecognized_keys') return `${issue.path.join('.')}: ${issue.message}`
+    if (issue.code !== 'unrecognized_keys') return `option ${issue.path.join('.')}: ${issue.message}`
     return `no option ${issue.keys.join(', ')}; it has ${Object.keys(shape).join(', ') || 'none'}`
   })
   return told.join('; ')

@@ -2,7 +2,7 @@
 import type { Tensor } from '@saddlepoint/autodiff'
 import { z } from 'zod'
 import type { RandomSource } from '../attacks/random-source.ts'
-import { toldOf } from '../model/option-text.ts'
+import { checkedOptions } from '../model/option-text.ts'
 
 export type WayState = Readonly<Record<string, Tensor>>
 
@@ -51,11 +51,8 @@ export interface WayFactory<Options extends z.ZodObject = z.ZodObject> {
 
 export function way<Options extends z.ZodObject>(definition: WayDefinition<Options>): WayFactory<Options> {
   const { name, reference } = definition
-  const schema = definition.options.strict()
-  const configure = (given: object = {}): Way => {
-    const parsed = schema.safeParse(given)
-    if (!parsed.success) throw new VisualiseError(`${name}: ${toldOf(parsed.error, schema)}`)
-    const options = parsed.data as z.output<Options>
+  const configure = (given?: object): Way => {
+    const options = checkedOptions(name, definition.options, given, (m) => new VisualiseError(m))
     return {
       name,
       reference,

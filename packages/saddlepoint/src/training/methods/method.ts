@@ -3,6 +3,7 @@ import { logSoftmax, where, type Tensor } from '@saddlepoint/autodiff'
 import { z } from 'zod'
 import type { RandomSource } from '../../attacks/random-source.ts'
 import { scoreOf } from '../../losses/loss.ts'
+import { checkedOptions } from '../../model/option-text.ts'
 import type { Perturbation } from '../../perturbations/perturbation.ts'
 import type { TracedParameters } from '../parameters.ts'
 import { anyLabel, isLabelled } from '../unlabelled.ts'
@@ -112,14 +113,7 @@ export function method<Options extends z.ZodObject>(
 ): MethodFactory<Options> {
   const { name, reference, wholeBatch = false, unlabelled = false } = definition
   const make = (given?: z.input<Options>): TrainingMethod => {
-    const parsed = definition.options.strict().safeParse(given ?? {})
-    if (!parsed.success) {
-      const [issue] = parsed.error.issues
-      const at = issue!.path.length ? `option ${issue!.path.join('.')}: ` : ''
-      const known = Object.keys(definition.options.shape).join(', ')
-      throw new MethodOptionError(`${name}: ${at}${issue!.message}; its options are ${known}`)
-    }
-    const options = parsed.data as z.output<Options>
+    const options = checkedOptions(name, definition.options, given, (m) => new MethodOptionError(m))
     const { perturbation, eps, sets } = options as Partial<Threat> & { readonly sets?: readonly Threat[] }
     return {
       name,

@@ -338,7 +338,7 @@ test('a method that there is not, or an option that it has not, is named', () =>
   expect(() => parseMethod('fast')).toThrow(/fast: option eps/)
   expect(() => parseMethod('fast:eps=-1')).toThrow(/must be more than 0/)
   expect(() => parseMethod('noise')).toThrow(/noise: option sigma/)
-  expect(() => parseMethod('fast:speed=2', { eps: 0.1 })).toThrow(/speed.*its options are perturbation, eps/)
+  expect(() => parseMethod('fast:speed=2', { eps: 0.1 })).toThrow(/speed.*it has perturbation, eps/)
   expect(() => parseMethod('trades:beta', { eps: 0.1 })).toThrow(/not written option=value/)
   expect(() => parseMethod('against')).toThrow(/against: option sets/)
   expect(() => parseMethod('against:sets=linf@0.3+l3@1')).toThrow(/no perturbation set "l3"; there are linf/)
