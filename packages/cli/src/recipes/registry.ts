@@ -173,6 +173,15 @@ export const recipes: readonly RecipeCard[] = [
     load: async () => (await import('./obfuscated-zoo.ts')).obfuscatedZoo,
   },
   {
+    name: 'randomized-smoothing',
+    title: 'radii within which a smoothed classifier keeps its class, and every attack inside them',
+    covers: ['D5'],
+    source: 'Cohen, Rosenfeld, Kolter 2019: Certified adversarial robustness via randomized smoothing',
+    data: [],
+    seconds: { full: 600, fast: 20 },
+    load: async () => (await import('./randomized-smoothing.ts')).randomizedSmoothing,
+  },
+  {
     name: 'manifold-defence',
     title:
       'digits projected onto a generator’s range before they are classified, and attacks within that range',
