@@ -2,12 +2,14 @@
 import { constant, float32, gather, joinRows, rows, takeRows, type NDArray } from '@saddlepoint/autodiff'
 import {
   accepted,
+  bim,
   classifier,
   evading,
   exportNetwork,
   gmVaeDetector,
   linf,
   margin,
+  mim,
   misclassified,
   multiTargeted,
   pgd,
@@ -90,6 +92,50 @@ export async function assail(
   }
   return { adversarials: joinRows(parts), success }
 }
+
+/** All of their steps are made, as in CleverHans. */
+const last = { iterates: 'last' } as const
+
+interface Stock {
+  readonly id: string
+  readonly name: string
+  readonly whose: string
+  readonly attack: ConfiguredAttack
+}
+
+/**
+ * Attacks on the encoder as they come. The paper's "default settings" are those of its library, CleverHans, whose version 2 has
+ * another PGD than version 3; the loss is ours throughout.
+ */
+export const stock: readonly Stock[] = [
+  { id: 'pgd', name: 'PGD', whose: 'our defaults', attack: pgd(last) },
+  { id: 'bim', name: 'BIM', whose: 'our defaults', attack: bim(last) },
+  { id: 'mim', name: 'MIM', whose: 'our defaults', attack: mim(last) },
+  {
+    id: 'pgd-cleverhans-2',
+    name: 'PGD',
+    whose: 'defaults of CleverHans 2',
+    attack: pgd({ steps: 40, stepSize: 0.01, ...last }),
+  },
+  {
+    id: 'pgd-cleverhans',
+    name: 'PGD',
+    whose: 'defaults of CleverHans 3',
+    attack: pgd({ steps: 10, stepSize: 0.05, ...last }),
+  },
+  {
+    id: 'bim-cleverhans',
+    name: 'BIM',
+    whose: 'defaults of CleverHans',
+    attack: bim({ steps: 10, stepSize: 0.05, ...last }),
+  },
+  {
+    id: 'mim-cleverhans',
+    name: 'MIM',
+    whose: 'defaults of CleverHans',
+    attack: mim({ steps: 10, stepSize: 0.06, decay: 1, ...last }),
+  },
+]
 
 /** One after another, each on what the ones before it left; all know both thresholds and ask to be let through. */
 const strongest = (steps: number): readonly ConfiguredAttack[] => [
