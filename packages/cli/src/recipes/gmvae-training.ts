@@ -47,8 +47,13 @@ const TRAINING = {
  */
 export const SETTINGS = { ...TRAINING, rejected: 0.02 } as const
 
-/** How the decoder alone looks for the class of what was rejected. */
-export const RECLASSIFICATION = { steps: 40, rate: 0.2, prior: 1 } as const
+/**
+ * How the decoder alone looks for the class of what was rejected. Of 250 held-out digits under FGSM at 0.3 it finds 86 % with a prior
+ * of 1.5 to 3, 84 % with 1 and fewer with less or none; of rejected clean ones 55 % with each. More steps or starts add nothing,
+ * nor does a Laplace or Huber density in place of the Gaussian: what it misses costs more as its own class than as the class found,
+ * even by a descent from the code of the clean digit.
+ */
+export const RECLASSIFICATION = { steps: 40, rate: 0.2, prior: 2 } as const
 
 export const network = () => mnistGmVae()
 
