@@ -14,6 +14,7 @@ export {
   type Tree,
 } from './runtime/compile.ts'
 export { createEngine } from '#runtime'
+export { fuse, type Fused } from './runtime/fuse.ts'
 export * from './runtime/engine.ts'
 export { load, type Model, type LoadOptions, type Batching } from './transform/load.ts'
 export { ModelError, type Port, type ApplyOptions } from './transform/model.ts'

@@ -53,7 +53,7 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
   try {
     return await new Run(options, engine, gradient, update).train()
   } finally {
-    await Promise.all([gradient.program.release(), update.release()])
+    await gradient.program.release()
   }
 }
 
@@ -213,14 +213,19 @@ class Run {
     const step = state.step + 1
     const whole = clipNorm ? [summedGradients(gradients)] : gradients
     const factor = clipNorm ? clipFactor(whole[0]!, clipNorm * this.size, network) : 1
-    const { squares, ...moved } = await this.update.apply(state, whole, {
+    const { finite, ...moved } = await this.update.apply(state, whole, {
       inverse: 1 / this.size,
       factor,
       rate,
       step,
       keep: this.keep(step),
     })
-    if (!Number.isFinite(squares)) throw new DivergedError(state, rate, 'a parameter became infinite or NaN')
+    if (!finite)
+      throw new DivergedError(
+        state,
+        rate,
+        "a parameter or the optimiser's memory of it became infinite or NaN",
+      )
     this.state = { ...state, step, done: this.progress(step), ...moved, averaged: this.averaged() }
   }
 
