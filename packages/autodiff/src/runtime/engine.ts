@@ -26,7 +26,7 @@ export interface EngineOptions {
 /** Arrays by the names of a model's inputs or outputs. */
 export type Feeds = Readonly<Record<string, NDArray>>
 
-/** An array that worker threads read where it is; each takes a copy once for a version. */
+/** An array that worker threads reach where it is; each reads it once for a version. */
 export interface SharedArray extends NDArray {
   readonly version: number
 }
@@ -36,8 +36,8 @@ export interface Program {
   /**
    * Runs once. Arrays given are not changed; those returned belong to the caller.
    *
-   * @param into arrays for results of known size, by output. An engine without threads of its own writes there and returns
-   *   them; others return new ones all the same
+   * @param into arrays for results of known size, by output: they are written to and returned. Where runs go to other
+   *   threads that holds for arrays made by `Engine.share`; results in place of others are new
    */
   run(feeds: Feeds, into?: Feeds): Promise<Record<string, NDArray>>
   /** Frees the sessions. Later runs are refused. */
@@ -50,8 +50,9 @@ export interface Engine {
   readonly concurrency: number
   load(model: Uint8Array, externalData?: ReadonlyMap<string, Uint8Array>): Promise<Program>
   /**
-   * A copy of an array that many runs are to be given, such as parameters: it is then sent to each worker thread once, not
-   * with every run. Absent where runs take arrays as they are.
+   * A copy of an array that many runs are to be given, such as parameters, or to write to, such as gradients. It is not
+   * sent with each run: arrays that change threads make the collector of garbage run again and again. Absent where runs
+   * take arrays as they are.
    *
    * @param previous a shared array of the same size that no run under way reads, to be written over
    */

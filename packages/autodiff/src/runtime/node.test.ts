@@ -125,6 +125,18 @@ describe('worker threads', () => {
     )
   })
 
+  test.each([0, 2])('results are written where they have a place, on %i workers', async (workers) => {
+    const engine = pool(workers)
+    const program = await engine.load(double())
+    const first = (await program.run({ x: four(1) }))['y']!
+    const y = engine.share ? engine.share(first) : first
+    for (const value of [3, 4]) {
+      const results = await program.run({ x: four(value) }, { y })
+      expect(results['y']!.data).toBe(y.data)
+      expect(Array.from(y.data, Number)).toEqual(Array(4).fill(2 * value))
+    }
+  })
+
   test('the model is sent to each worker once, as shared memory', async () => {
     const sent: { model?: { bytes: Uint8Array } }[] = []
     const post = Worker.prototype.postMessage

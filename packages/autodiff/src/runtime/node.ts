@@ -102,18 +102,21 @@ class PoolEngine implements Engine {
     }
     let released = false
     return {
-      run: async (feeds) => {
+      run: async (feeds, into = {}) => {
         if (released) throw new RuntimeError(RELEASED)
         if (this.closed) throw new RuntimeError('the engine was closed')
         const member = this.pick(id)
         const first = !member.loaded.has(id)
         member.loaded.add(id)
-        return this.send(member, {
+        const shared = Object.fromEntries(Object.entries(into).filter(([, a]) => isShared(a)))
+        const results = await this.send(member, {
           kind: 'run',
           program: id,
           model: first ? loaded : undefined,
           feeds: own(feeds),
+          into: shared,
         })
+        return { ...results, ...shared }
       },
       release: async () => {
         released = true

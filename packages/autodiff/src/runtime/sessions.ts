@@ -6,6 +6,11 @@ import type { Feeds, Provider, SharedArray } from './engine.ts'
 /** Numbers of a result from which on a copy costs more than a place for it. */
 const WORTH_A_PLACE = 2 ** 14
 
+interface Copy extends NDArray {
+  /** Of the shared array that it was read from last. */
+  version: number | undefined
+}
+
 export interface SessionOptions {
   readonly provider: Provider
   readonly threads: number
@@ -14,8 +19,8 @@ export interface SessionOptions {
 export class Sessions {
   private readonly options: SessionOptions
   private readonly sessions = new Map<number, Promise<ort.InferenceSession>>()
-  /** The version of each shared input that was read last, by session. */
-  private readonly copies = new Map<number, Map<string, SharedArray>>()
+  /** For each shared array, by session, memory of this thread: ONNX Runtime refuses that of others. */
+  private readonly copies = new Map<number, Map<string, Copy>>()
   constructor(options: SessionOptions) {
     this.options = options
   }
@@ -53,16 +58,23 @@ export class Sessions {
     const session = await this.sessions.get(id)!
     const given = mapped(feeds, (a, name) => tensor(isShared(a) ? this.copy(id, name, a) : a))
     if (!into) return mapped(await session.run(given), owned)
-    const places = session.outputNames.map((name) => [name, into[name] ? tensor(into[name]) : null] as const)
-    return mapped(await session.run(given, Object.fromEntries(places)), (t, name) => into[name] ?? owned(t))
+    const own = mapped(into, (a, name) => (isShared(a) ? this.memory(id, name, a) : a))
+    const places = session.outputNames.map((name) => [name, own[name] ? tensor(own[name]) : null] as const)
+    const results = await session.run(given, Object.fromEntries(places))
+    for (const [name, a] of Object.entries(into))
+      if (isShared(a)) (a.data as Float32Array).set(own[name]!.data as Float32Array)
+    return mapped(results, (t, name) => into[name] ?? owned(t))
   }
 
-  /** New arrays for the results of fixed size that are worth it: what ONNX Runtime makes itself must be copied to change threads. */
-  async places(id: number): Promise<Feeds> {
+  /**
+   * New arrays for the results of fixed size that are worth it, but for those that have a place: what ONNX Runtime makes
+   * itself must be copied to change threads.
+   */
+  async places(id: number, given: Feeds): Promise<Feeds> {
     const session = await this.sessions.get(id)!
     return Object.fromEntries(
       session.outputMetadata.flatMap((output) => {
-        if (!output.isTensor || output.type !== 'float32') return []
+        if (!output.isTensor || output.type !== 'float32' || given[output.name]) return []
         const dims = output.shape.map(Number)
         if (dims.some(Number.isNaN) || sizeOf(dims) < WORTH_A_PLACE) return []
         return [[output.name, float32(dims, new Float32Array(sizeOf(dims)))]]
@@ -70,15 +82,23 @@ export class Sessions {
     )
   }
 
-  /** ONNX Runtime refuses shared memory. */
   private copy(id: number, name: string, array: SharedArray): NDArray {
-    const known = this.copies.get(id) ?? new Map<string, SharedArray>()
+    const copy = this.memory(id, name, array)
+    if (copy.version !== array.version) (copy.data as Float32Array).set(array.data as Float32Array)
+    copy.version = array.version
+    return copy
+  }
+
+  /** Kept from run to run: the system hands out new memory page by page, which costs more than filling it. */
+  private memory(id: number, name: string, { type, dims, data }: SharedArray): Copy {
+    const known = this.copies.get(id) ?? new Map<string, Copy>()
     this.copies.set(id, known)
     const last = known.get(name)
-    if (last?.version === array.version) return last
-    const copy = { ...array, data: array.data.slice() } as SharedArray
-    known.set(name, copy)
-    return copy
+    if (last?.data.length === data.length) return last
+    const Type = data.constructor as Float32ArrayConstructor
+    const made: Copy = { type, dims, data: new Type(data.length), version: undefined }
+    known.set(name, made)
+    return made
   }
 
   async releaseAll(): Promise<void> {

@@ -1,6 +1,7 @@
 /** A worker thread that holds sessions and answers requests in order. */
 import { parentPort, workerData } from 'node:worker_threads'
 import type { NDArray } from '../tensor/array.ts'
+import type { Feeds } from './engine.ts'
 import { Sessions, type SessionOptions } from './sessions.ts'
 
 /** A model as it is sent to a worker. */
@@ -11,7 +12,7 @@ export interface Loaded {
 
 /** What the pool asks of a worker. The model comes with the first run on this worker. */
 export type Request =
-  | { call: number; kind: 'run'; program: number; model?: Loaded; feeds: Record<string, NDArray> }
+  | { call: number; kind: 'run'; program: number; model?: Loaded; feeds: Feeds; into: Feeds }
   | { call: number; kind: 'release'; program: number }
 export type Answer = { call: number; results?: Record<string, NDArray>; error?: string }
 
@@ -57,10 +58,11 @@ async function answer(request: Request): Promise<Record<string, NDArray>> {
     const { bytes, externalData } = request.model
     await sessions.open(request.program, bytes.slice(), externalData)
   }
-  const into = await sessions.places(request.program)
-  const results = await sessions.run(request.program, request.feeds, into)
+  const places = await sessions.places(request.program, request.into)
+  const results = await sessions.run(request.program, request.feeds, { ...places, ...request.into })
+  for (const name of Object.keys(request.into)) delete results[name]
   // What ONNX Runtime returns may be memory that cannot change threads: only plain buffers are handed over.
   return Object.fromEntries(
-    Object.entries(results).map(([name, a]) => [name, into[name] ?? { ...a, data: a.data.slice() }]),
+    Object.entries(results).map(([name, a]) => [name, places[name] ?? { ...a, data: a.data.slice() }]),
   )
 }

@@ -86,7 +86,9 @@ class Run {
   private readonly schedule: Schedule
   private readonly began = performance.now()
   private readonly history: Omit<EpochProgress, 'state'>[] = []
-  private sent: Readonly<Record<string, SharedArray>> | undefined
+  private sent: Parameters | undefined
+  /** Where the gradients of each shard are written. */
+  private readonly places: Parameters[] = []
   /** Seconds per step, the making of sessions left out. */
   private pace: number | undefined
 
@@ -182,28 +184,36 @@ class Run {
     const shared = { ...prefixed('parameters', this.shared(parameters)), strength }
     const { memory } = this
     const results = await Promise.all(
-      shards.map(({ feeds, samples, from }) =>
-        this.gradient.run({
-          ...shared,
-          ...feeds,
-          ...(memory && { memory: memory.recall(samples, from) }),
-        }),
+      shards.map(({ feeds, samples, from }, i) =>
+        this.gradient.run(
+          { ...shared, ...feeds, ...(memory && { memory: memory.recall(samples, from) }) },
+          undefined,
+          this.places[i] && prefixed('gradients', this.places[i]),
+        ),
       ),
     )
+    const gradients = gradientsOf(results, network)
+    gradients.forEach((g, i) => (this.places[i] ??= this.shareable(g)))
     const remember = () => {
       shards.forEach(({ samples, from }, i) => memory?.keep(samples, from, results[i]!['remember']!))
     }
     const labelled = shards.reduce((sum, s) => sum + s.labelled, 0)
     const [loss, right] = [summedNumber(results, 'loss'), summedNumber(results, 'right')]
-    return { loss, right, gradients: gradientsOf(results, network), labelled, remember }
+    return { loss, right, gradients, labelled, remember }
   }
 
   /** Every shard reads the parameters: a worker thread is sent them once for all of its shards. */
   private shared(parameters: Parameters): Parameters {
+    return (this.sent = this.shareable(parameters, this.sent))
+  }
+
+  /** A copy that runs can share, where they go to other threads. */
+  private shareable(arrays: Parameters, previous?: Parameters): Parameters {
     const { engine } = this
-    if (!engine.share) return parameters
-    this.sent = mapRecord(parameters, (array, name) => engine.share!(array, this.sent?.[name]))
-    return this.sent
+    if (!engine.share) return arrays
+    return mapRecord(arrays, (array, name) =>
+      engine.share!(array, previous?.[name] as SharedArray | undefined),
+    )
   }
 
   private async apply(gradients: readonly Parameters[], loss: number, rate: number): Promise<void> {
