@@ -325,7 +325,8 @@ const prose = ({ seeds }: Kitchen, { images, held, tested, attacked, knowing }: 
     `${seeds.length === 1 ? 'one seed' : `${seeds.length} seeds`}; thresholds come from ${held} others, and so does every setting. What lies too far from ` +
     `the nearest mean, or is too unlike its reconstruction, is rejected. Figures are of ${tested} test images, of the first ${attacked} under attack.`,
   'The paper attacked the encoder with the default settings of its library, CleverHans. They stand beside our own, whose steps are 2.5 eps / steps ' +
-    'for PGD and eps / steps for BIM and MIM; all climb the margin, since the class scores leave cross-entropy without a slope.',
+    'for PGD and eps / steps for BIM and MIM; all climb the margin, since the class scores leave cross-entropy without a slope. On held-out digits what passed most was what moved ' +
+    'a digit least: BIM in our short steps 0.09 a pixel, rejected with 85 %; PGD 0.13 and 99.7 %. Such pictures are reconstructed best.',
   `Attacks on the encoder alone end where the decoder does not follow. Those that know both thresholds climb the margin until the class changes and then go ` +
     `down the larger of the two readings, ${knowing.steps} steps twice and then towards every class; what passes is shown. ` +
     'The paper reports that its own such attacks all ended in rejected images.',
