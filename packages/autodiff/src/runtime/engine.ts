@@ -48,6 +48,11 @@ export interface Engine {
   readonly provider: Provider
   /** How many runs can go on at the same time: keep that many in flight. */
   readonly concurrency: number
+  /**
+   * How many channels make a block in the layout that convolutions run fastest in: it depends on the processor. Absent
+   * or undefined where there is no such layout.
+   */
+  channelBlock?(): Promise<number | undefined>
   load(model: Uint8Array, externalData?: ReadonlyMap<string, Uint8Array>): Promise<Program>
   /**
    * A copy of an array that many runs are to be given, such as parameters, or to write to, such as gradients. It is not

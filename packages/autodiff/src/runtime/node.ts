@@ -5,7 +5,9 @@ import { dirname, join, relative } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { gunzipSync } from 'node:zlib'
 import { OnnxFormatError } from '../onnx/errors.ts'
-import type { NDArray } from '../tensor/array.ts'
+import { float32, type NDArray } from '../tensor/array.ts'
+import { applyOpaque, input } from '../tensor/tensor.ts'
+import { emitBytes } from '../transform/emit.ts'
 import {
   RuntimeError,
   runtimeMessage,
@@ -39,6 +41,7 @@ let versions = 0
 class DirectEngine implements Engine {
   readonly provider: Provider
   readonly concurrency = 1
+  private block: Promise<number | undefined> | undefined
   private readonly sessions: Sessions
   private closed = false
   constructor(provider: Provider, threads: number) {
@@ -57,9 +60,30 @@ class DirectEngine implements Engine {
       release: () => this.sessions.release(id),
     }
   }
+  channelBlock(): Promise<number | undefined> {
+    return (this.block ??= channelBlock(this))
+  }
   async close(): Promise<void> {
     this.closed = true
     await this.sessions.releaseAll()
+  }
+}
+
+/** Found by asking ONNX Runtime to bring four channels into blocks, which fills up one. */
+async function channelBlock(engine: Engine): Promise<number | undefined> {
+  if (engine.provider !== 'cpu') return undefined
+  const x = input('x', 'float32', [1, 4, 1, 1])
+  const [y] = applyOpaque('ReorderInput', [x], { domain: 'com.microsoft.nchwc', version: 1 }, [
+    { type: 'float32', shape: [1, -1, 1, 1] },
+  ])
+  try {
+    const program = await engine.load(emitBytes([x], { y: y! }))
+    const results = await program.run({ x: float32([1, 4, 1, 1], new Float32Array(4)) })
+    await program.release()
+    return results['y']!.dims[1]
+  } catch {
+    // Processors without vector kernels have no such operator.
+    return undefined
   }
 }
 
@@ -83,6 +107,7 @@ class PoolEngine implements Engine {
   readonly concurrency: number
   private readonly threads: number
   private readonly members: Member[] = []
+  private block: Promise<number | undefined> | undefined
   private calls = 0
   private closed = false
   private readonly closing = new Int32Array(new SharedArrayBuffer(4))
@@ -125,6 +150,10 @@ class PoolEngine implements Engine {
         await Promise.all(holders.map((m) => this.send(m, { kind: 'release', program: id })))
       },
     }
+  }
+
+  channelBlock(): Promise<number | undefined> {
+    return (this.block ??= channelBlock(this))
   }
 
   share({ type, dims, data }: NDArray, previous?: SharedArray): SharedArray {

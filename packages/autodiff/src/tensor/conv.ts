@@ -4,6 +4,7 @@
  *
  * Which ONNX form of a gradient is fastest was measured (bench/spellings); each has its forms in one table.
  */
+import { blockedConv, fitsBlocks } from './conv-blocked.ts'
 import { explicit, extent, geometry, offsets, type Geometry } from './conv-geometry.ts'
 import { concat, pad, reverse, slice, swapLast } from './layout.ts'
 import { matMul } from './linear.ts'
@@ -36,6 +37,7 @@ defineOp('Conv', {
       needs[2] ? biasGradient(dy) : undefined,
     ]
   },
+  rewrite: blockedConv,
 })
 export interface ConvOptions {
   readonly strides?: readonly number[]
@@ -66,15 +68,15 @@ defineOp('ConvDataGradient', {
       needs[1] ? convWeightGradient(g, dy!, geo) : undefined,
     ]
   },
-  spelling: ([, w], attributes, { provider }) => {
+  spelling: ([, w], attributes, target) => {
     const g = dataGeometry(w!, attributes)
     if (!canFlip(g)) return 'transpose'
-    if (provider !== 'cpu') return 'flip'
+    if (target.provider !== 'cpu') return 'flip'
     const channels = w!.shape[1]! * g.group
     if (g.group > 1) return 'flip'
     // The blocked CPU kernel needs whole blocks of 16 channels and constant weights.
     if (channels % 16 !== 0) return 'transpose'
-    if (constantValue(w)) return 'flip'
+    if (constantValue(w) || fitsBlocks(w!.shape, target)) return 'flip'
     // Weights of a training step: without its blocked kernel a flipped Conv gains only where it has no border to add.
     const keepsSize = g.input.every((size, i) => size <= g.output[i]!)
     return keepsSize && elements(g.kernel) <= 9 ? 'flip' : 'transpose'

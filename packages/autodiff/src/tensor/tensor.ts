@@ -19,6 +19,8 @@ export interface Target {
    * use it.
    */
   readonly spellings?: Readonly<Record<string, string>>
+  /** See `Engine.channelBlock`. */
+  readonly channelBlock?: number
 }
 
 /** Thrown by a spelling that is right for some geometries only. */
@@ -68,6 +70,12 @@ export interface OpDefinition {
   >
   /** Own operators only: which spelling is best for this case on this target. */
   readonly spelling?: (inputs: readonly Tensor[], attributes: Attributes, target: Target) => string
+  /** ONNX's operators: another way to write this one, which is faster on this target; undefined to leave it. */
+  readonly rewrite?: (
+    inputs: readonly Tensor[],
+    attributes: Attributes,
+    target: Target,
+  ) => readonly Tensor[] | undefined
 }
 
 const definitions = new Map<string, OpDefinition>()

@@ -47,9 +47,13 @@ class Lowering {
   }
 
   private spell(node: Node, inputs: readonly (Tensor | undefined)[]): Tensor[] | undefined {
-    const { spellings, spelling } = findOp(node.op) ?? {}
-    if (!spellings || !spelling) return undefined
+    const { spellings, spelling, rewrite } = findOp(node.op) ?? {}
     const operands = inputs as readonly Tensor[]
+    if (rewrite && !node.attributes['opaque']) {
+      const better = rewrite(operands, node.attributes, this.target)
+      return better && this.run(better)
+    }
+    if (!spellings || !spelling) return undefined
     const write = (name: string) => {
       if (!spellings[name])
         throw new Error(`${node.op} has no spelling "${name}"; it has ${Object.keys(spellings).join(', ')}`)

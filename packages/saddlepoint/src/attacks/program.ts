@@ -106,12 +106,13 @@ export class TracedProgram {
       ]),
     )
     for (const { name: key, shared } of draws.list) if (!shared) names.add(key)
+    const channelBlock = await engine.channelBlock?.()
     const load = async (answers: number, results: Readonly<Record<string, Tensor>>, part: string) => {
       const known = asked.slice(0, answers).map(({ scores }) => scores)
       const all = [...inputs, ...draws.list.map((d) => d.tensor), ...known]
       const bytes = emitBytes(all, results, {
         name: part,
-        target: { provider: engine.provider },
+        target: { provider: engine.provider, channelBlock },
         draw: (node) => made.get(node)!,
       })
       return { program: await engine.load(bytes), inputs: new Set(all.map(inputName)) }
