@@ -27,7 +27,7 @@ interface Force {
 /** A kind of classifier, how it is taught, and what its pictures are moved by; found on training pictures that were held out. */
 export interface Lesson {
   readonly network: () => Network
-  readonly course: Pick<Course, 'epochs' | 'rate'>
+  readonly course: Pick<Course, 'epochs' | 'rate' | 'decay' | 'batch'>
   readonly forces: Readonly<Record<string, Force>>
 }
 
@@ -46,12 +46,24 @@ const lessons: Readonly<Record<string, Lesson>> = {
   'small CNN': {
     network: smallCnn,
     course: { epochs: 4, rate: 1e-3 },
-    forces: {
-      'L2 4': { perturbation: l2, eps: 4 },
-      // Noise that everybody sees, under which everybody still knows the picture.
-      'L2 8': { perturbation: l2, eps: 8 },
-    },
+    forces: { 'L2 4': { perturbation: l2, eps: 4 } },
   },
+  'small CNN with weight decay': {
+    network: smallCnn,
+    // On 2,000 held-out training pictures the new one is right on 47 % with decay 10, 55 and 56 % with 14 (two seeds), 67 % with 15,
+    // 68 and 75 % with 16, 82 % with 20.
+    course: { epochs: 4, rate: 1e-3, decay: 15 },
+    forces: { 'L2 4': { perturbation: l2, eps: 4 } },
+  },
+}
+
+/** The linear classifier, and the CNN that shows the effect; decay needs as many updates on fewer pictures. */
+function small(): Readonly<Record<string, Lesson>> {
+  const { linear, 'small CNN with weight decay': cnn } = lessons
+  return {
+    linear: linear!,
+    'small CNN with weight decay': { ...cnn!, course: { ...cnn!.course, batch: 25 } },
+  }
 }
 
 export interface Outcome {
@@ -75,7 +87,7 @@ export async function flippedLabels(kitchen: Kitchen): Promise<Findings> {
   const outcomes: Record<string, Outcome[]> = {}
   let figure: Figure | undefined
   for (const seed of kitchen.seeds)
-    for (const [name, lesson] of Object.entries(lessons)) {
+    for (const [name, lesson] of Object.entries(kitchen.fast ? small() : lessons)) {
       const id = `${idOf(name)}-${seed}`
       const first = await taught(kitchen, id, {
         network: lesson.network(),
@@ -202,8 +214,10 @@ const prose = ({ seeds }: Kitchen, { train, test }: Pictures): string[] => [
     `classifier of the same kind learned from nothing else, ${seeds.length === 1 ? 'from one seed' : `from ${seeds.length} seeds`}.`,
   `On ${test.labels.data.length} clean test pictures a person who had learned from these would always be wrong. What the new classifier gets right it has learned ` +
     'from the perturbations. The control has the same labels without the moves, and so nothing to learn but the wrong.',
-  'The CNN learns from the perturbations, too, and is far above its control. But the pictures they lie on, which tell the opposite, count ' +
-    'for more with it, even where the perturbation is plain to see (L2 8).',
+  'With a CNN that is taught as usual, little of what is learned from the perturbations holds for clean pictures, and the pictures they lie ' +
+    'on, which tell the opposite, count for more. Weight decay, in the lesson of the first classifier and of the new one alike, makes the ' +
+    'perturbations of different pictures more alike (mean cosine of 0.5 to 0.56 between those of airplanes, at 0.29 to 0.37 without it), and what is ' +
+    'learned from them then holds for clean pictures. It costs a few points of clean accuracy, and little more or less of it moves the result far.',
   'The pictures that the first classifier mistakes anyway fool it without a move, and under the wrong label they still tell what it goes ' +
     'by. Where only few pictures can be fooled, these are most of what is kept and the control is right more often than not: the ' +
     'radius must be one that fools almost all.',
