@@ -49,7 +49,7 @@ const whole: Scale = {
     'pgd:steps=20,restarts=3',
     'mim:steps=20',
     'apgd-ce:steps=40',
-    'apgd-t:steps=20,targets=3',
+    'apgd-t:steps=20,targetClasses=3',
     'ddn:steps=40',
     'fmn:steps=40',
     'square:queries=300',
