@@ -52,15 +52,24 @@ function chosen({ images, labels }: TrainingData, most: number): TrainingData {
     Array.from(labels.data, Number)
       .flatMap((l, i) => (l === label ? [i] : []))
       .slice(0, most)
-  const picked = LABELS.map(of)
+  const found = LABELS.map(of)
   return {
-    images: takeRows(images, picked.flat()),
+    images: takeRows(images, found.flat()),
     labels: int64(
-      [picked.flat().length],
-      picked.flatMap((own, label) => own.map(() => label)),
+      [found.flat().length],
+      found.flatMap((own, label) => own.map(() => label)),
     ),
   }
 }
+
+/** Those at some places, in that order. */
+export const picked = ({ images, labels }: TrainingData, places: readonly number[]): TrainingData => ({
+  images: takeRows(images, places),
+  labels: int64(
+    [places.length],
+    places.map((i) => Number(labels.data[i])),
+  ),
+})
 
 /** One score for each class, each a weighted sum of the values of a picture: all weights 0 at first, so that none is left over from chance. */
 export const linearClassifier = (): Network =>

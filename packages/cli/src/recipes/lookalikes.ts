@@ -17,8 +17,6 @@ import type { Classifier } from 'saddlepoint'
 import { inPieces } from './pupils.ts'
 import type { Kitchen } from './recipe.ts'
 
-/** The first step, in L2; later ones shrink to nothing, so that the search comes to rest. */
-const STRIDE = 1
 const PIECE = 100
 
 /** What the last rectifier puts out. */
@@ -31,6 +29,7 @@ function lastFeatures({ model, name }: Classifier): string {
 /**
  * @param originals [N, …] whose representation is sought
  * @param starts [N, …] to set out from
+ * @param stride L2 length of the first step; later ones shrink to nothing, so that the search comes to rest
  */
 export async function lookalikes(
   { engine, signal, progress }: Kitchen,
@@ -38,15 +37,16 @@ export async function lookalikes(
   originals: NDArray,
   starts: NDArray,
   steps: number,
+  stride = 1,
 ): Promise<NDArray> {
   const layer = lastFeatures(model)
   const axes = model.shape.map((_, i) => i + 1)
   const look = compile((x: Tensor) => model.value(x, layer), { engine })
   const step = compile(
-    (x: Tensor, wanted: Tensor, stride: Tensor) => {
+    (x: Tensor, wanted: Tensor, length: Tensor) => {
       const g = gradientOf(model.value(x, layer).sub(wanted).square().sum(), x)
-      const length = sqrt(g.square().sum(axes, true))
-      const next = x.sub(g.div(maximum(length, 1e-12)).mul(stride))
+      const norm = sqrt(g.square().sum(axes, true))
+      const next = x.sub(g.div(maximum(norm, 1e-12)).mul(length))
       return clip(next, ...model.bounds)
     },
     { engine },
@@ -58,7 +58,7 @@ export async function lookalikes(
     let x = rows(starts, from, to)
     for (let i = 0; i < steps; i++) {
       signal.throwIfAborted()
-      x = await step(x, wanted, STRIDE * (1 - i / steps))
+      x = await step(x, wanted, stride * (1 - i / steps))
     }
     progress('making lookalikes', (done += to - from), count)
     return x
