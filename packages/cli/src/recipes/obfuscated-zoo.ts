@@ -58,20 +58,26 @@ export async function obfuscatedZoo(kitchen: Kitchen): Promise<Findings> {
     labels: rows(labels, from, to),
   })
   const data = await kitchen.data('mnist', { limit: scale.attacked })
-  const found: ClaimResult[][] = []
-  for (const seed of kitchen.seeds)
-    found.push(
-      await measureZoo(data, {
-        engine: kitchen.engine,
-        training: part(0, scale.training),
-        held: asData(part(scale.training, scale.training + scale.held)),
-        fast: kitchen.fast,
-        seed,
-        signal: kitchen.signal,
-        onTraining: (what) => kitchen.progress(`training: ${what}`, 0, 1),
-        onResult: (r) => kitchen.say(line(r, seed)),
-      }),
-    )
+  const training = part(0, scale.training)
+  const held = asData(part(scale.training, scale.training + scale.held))
+  const found: ClaimResult[][] = kitchen.seeds.map(() => [])
+  for (const family of Object.keys(zoo))
+    for (const [i, seed] of kitchen.seeds.entries()) {
+      const results = await kitchen.once(`${family}-${seed}`, { scale, seed }, () =>
+        measureZoo(data, {
+          families: [family],
+          engine: kitchen.engine,
+          training,
+          held,
+          fast: kitchen.fast,
+          seed,
+          signal: kitchen.signal,
+          onTraining: (what) => kitchen.progress(`training: ${what}`, 0, 1),
+          onResult: (r) => kitchen.say(line(r, seed)),
+        }),
+      )
+      found[i]!.push(...results)
+    }
   const [first = []] = found
   return {
     prose: [
