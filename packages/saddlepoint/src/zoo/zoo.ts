@@ -9,7 +9,7 @@ import { purifying } from './purification.ts'
 import { transforms } from './transforms.ts'
 
 /** By family: each makes its claims from what the field has. */
-export const zoo: Readonly<Record<string, (field: ZooField) => Promise<readonly Claim[]>>> = {
+export const zooFamilies: Readonly<Record<string, (field: ZooField) => Promise<readonly Claim[]>>> = {
   distillation: distilled,
   'k-wta': kWta,
   transforms,
@@ -29,13 +29,13 @@ export interface MeasureZooOptions extends ZooOptions {
  * @param data digits that nothing was trained or fitted on
  */
 export async function measureZoo(data: EvaluationData, options: MeasureZooOptions): Promise<ClaimResult[]> {
-  const { families = Object.keys(zoo), seed, signal, onResult } = options
-  const unknown = families.find((name) => !Object.hasOwn(zoo, name))
-  if (unknown) throw new RangeError(`the zoo has no "${unknown}"; it has ${Object.keys(zoo).join(', ')}`)
+  const { families = Object.keys(zooFamilies), seed, signal, onResult } = options
+  const unknown = families.find((name) => !Object.hasOwn(zooFamilies, name))
+  if (unknown) throw new RangeError(`the zoo has no "${unknown}"; it has ${Object.keys(zooFamilies).join(', ')}`)
   const field = zooField(options)
   const results: ClaimResult[] = []
   for (const name of families) {
-    for (const claim of await zoo[name]!(field)) {
+    for (const claim of await zooFamilies[name]!(field)) {
       signal?.throwIfAborted()
       const result = await measureClaim(claim, data, { seed, signal })
       results.push(result)
