@@ -31,7 +31,8 @@ export interface MeasureZooOptions extends ZooOptions {
 export async function measureZoo(data: EvaluationData, options: MeasureZooOptions): Promise<ClaimResult[]> {
   const { families = Object.keys(zooFamilies), seed, signal, onResult } = options
   const unknown = families.find((name) => !Object.hasOwn(zooFamilies, name))
-  if (unknown) throw new RangeError(`the zoo has no "${unknown}"; it has ${Object.keys(zooFamilies).join(', ')}`)
+  if (unknown)
+    throw new RangeError(`the zoo has no "${unknown}"; it has ${Object.keys(zooFamilies).join(', ')}`)
   const field = zooField(options)
   const results: ClaimResult[] = []
   for (const name of families) {
