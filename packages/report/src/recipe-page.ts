@@ -15,7 +15,7 @@ export interface RecipeNumber {
   /** What was measured, on what, such as `Accuracy under PGD-40, L∞ 0.3`. */
   readonly name: string
   readonly ours: number
-  /** 95 % interval of ours. */
+  /** 95 % interval of ours, or the least and the greatest of the values that it is the mean of. */
   readonly interval?: readonly [low: number, high: number]
   readonly published?: number
   /** Where the published one stands. */
@@ -37,7 +37,7 @@ export interface RecipePage {
   readonly figures: readonly RecipeFigure[]
   readonly numbers: readonly RecipeNumber[]
   readonly seeds: readonly number[]
-  /** How long the run took. */
+  /** How long it took, steps kept from earlier runs included. */
   readonly seconds: number
   readonly versions: Readonly<Record<string, string>>
   /** The command that makes this page. */
@@ -87,7 +87,8 @@ const table = (numbers: readonly RecipeNumber[]): Html =>
   html`<div class="scroll" role="region" tabindex="0" aria-label="Numbers">
     <table>
       <caption>
-        Ours with 95 % intervals below, where they are known.
+        Below ours its 95 % interval, or the least and the greatest of several seeds, where ours is their
+        mean.
       </caption>
       <thead>
         <tr>

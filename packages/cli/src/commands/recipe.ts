@@ -99,10 +99,11 @@ async function run(card: RecipeCard, flags: Flags): Promise<void> {
   const engine = createEngine({ workers: flags.workers, threads: flags.threads, onNotice: say })
   const display = progressDisplay(quiet)
   const began = performance.now()
+  const place = kitchen({ fast, seeds, engine, folder, signal, display, say })
   let findings: Findings
   try {
     const cook = await card.load()
-    findings = await cook(kitchen({ fast, seeds, engine, folder, signal, display, say }))
+    findings = await cook(place)
   } finally {
     display.end()
     await engine.close()
@@ -113,7 +114,7 @@ async function run(card: RecipeCard, flags: Flags): Promise<void> {
     recipe: card.name,
     fast,
     seeds,
-    seconds: (performance.now() - began) / 1000,
+    seconds: place.spared() + (performance.now() - began) / 1000,
     ...(findings.details && { details: findings.details }),
     numbers: findings.numbers,
     versions: versions(),

@@ -28,12 +28,20 @@ const below = (path: string): string | undefined =>
 interface Kept<T> {
   readonly key: string
   readonly value: T
+  readonly seconds?: number
 }
 
-export function kitchen({ folder, display, say, ...given }: KitchenOptions): Kitchen {
+/** A kitchen that knows how long the steps took that it took from earlier runs. */
+export interface KeepingKitchen extends Kitchen {
+  spared(): number
+}
+
+export function kitchen({ folder, display, say, ...given }: KitchenOptions): KeepingKitchen {
+  let spared = 0
   const data = (name: string, options: LoadOptions = {}): Promise<Dataset> => loadDataset(name, options)
   return {
     ...given,
+    spared: () => spared,
     say: (message) => {
       display.end()
       say(message)
@@ -56,9 +64,14 @@ export function kitchen({ folder, display, say, ...given }: KitchenOptions): Kit
       const path = join(folder, 'kept', `${name}.json`)
       const key = JSON.stringify(settings)
       const before = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Kept<T>) : undefined
-      if (before?.key === key) return before.value
+      if (before?.key === key) {
+        spared += before.seconds ?? 0
+        return before.value
+      }
+      const began = performance.now()
       const value = await make()
-      if (!given.signal.aborted) await writeFileAtomic(path, JSON.stringify({ key, value }))
+      const seconds = (performance.now() - began) / 1000
+      if (!given.signal.aborted) await writeFileAtomic(path, JSON.stringify({ key, seconds, value }))
       return value
     },
     write: async (name, content) => {
