@@ -119,7 +119,7 @@ const numbersOf = (
   NAMES.map((name, i) =>
     share(
       `${name}-${axis}-${member}`,
-      `${axis} ${member}: broken of the ${name} classifier's`,
+      `${axis} ${member}, ${name} classifier: signs broken`,
       broken[i]!,
       right[i]!,
     ),

@@ -34,7 +34,7 @@ export const recipes: readonly RecipeCard[] = [
     title:
       'the same pictures attacked from every axis: loss, optimiser, perturbation, gradient, start, success',
     covers: ['D1', 'D2', 'D3'],
-    source: 'the papers that `saddle attacks` names',
+    source: 'the papers that “saddle attacks” names',
     data: [],
     seconds: { full: 600, fast: 60 },
     load: async () => (await import('./axes-tour.ts')).axesTour,
