@@ -32,7 +32,7 @@ interface Schooling {
 }
 
 const schoolings: Readonly<Record<string, Schooling>> = {
-  Fast: { method: 'fast:stepSize=0.3', epochs: 10, rate: 5e-3, exams: ['pgd-40', 'pgd-50', 'standard'] },
+  Fast: { method: 'fast:stepSize=0.375', epochs: 10, rate: 5e-3, exams: ['pgd-40', 'pgd-50', 'standard'] },
   PGD: {
     method: 'adversarial:steps=8,stepSize=0.07',
     epochs: 8,
