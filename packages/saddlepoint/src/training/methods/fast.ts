@@ -26,7 +26,7 @@ export const fast = method({
  * A random point of the set; of the paper's own, the Linf ball, beyond the bounds of a sample too, as in the authors' code. Cut
  * at the bounds first, half of all black pixels would start at 0, and the step would end at nothing but 0 or eps.
  */
-const anywhere =
+export const anywhere =
   ({ perturbation, eps }: Threat): Start =>
   ({ bounds: [low, high], ...place }, random) => {
     const room = perturbation === linf ? eps : 0

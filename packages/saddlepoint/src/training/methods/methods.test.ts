@@ -27,6 +27,7 @@ import { adversarial } from './adversarial.ts'
 import { fast } from './fast.ts'
 import { fgsmTraining } from './fgsm.ts'
 import { free } from './free.ts'
+import { gradientAlignment } from './gradient-alignment.ts'
 import { mart } from './mart.ts'
 import { MethodOptionError, type MethodContext, type TrainingMethod } from './method.ts'
 import { parseMethod } from './registry.ts'
@@ -56,6 +57,7 @@ test.each([
   'adversarial:steps=3',
   'fgsm',
   'fast',
+  'grad-align',
   'free:replays=4',
   'atta',
   'trades:steps=3',
@@ -159,6 +161,9 @@ describe('the objective on a linear network is the closed form', () => {
     // All start at −eps; the one whose weight is negative steps up to eps / 4, the others are cut at the bound.
     const black = { sample: [0, 0, 0], noise: [0, 0, 0], bounds: [0, 1] as const }
     expect(await lossOf(fast({ eps }), black)).toBeCloseTo(softplus((2 * eps) / 4), 4)
+  })
+  test('grad-align: fast alone where the gradient points the same way everywhere', async () => {
+    expect(await lossOf(gradientAlignment({ eps, weight: 5 }))).toBeCloseTo(await lossOf(fast({ eps })), 4)
   })
   test('trades: the prediction turned as far as it goes', async () => {
     // Up or down, whichever the start beside the sample lies towards: 0.3 − 1.4 + 0.1 is down.

@@ -8,6 +8,7 @@ import { awp } from './awp.ts'
 import { fast } from './fast.ts'
 import { fgsmTraining } from './fgsm.ts'
 import { free } from './free.ts'
+import { gradientAlignment } from './gradient-alignment.ts'
 import { mart } from './mart.ts'
 import { MethodOptionError, type MethodFactory, type Threat, type TrainingMethod } from './method.ts'
 import { noise } from './noise.ts'
@@ -22,6 +23,7 @@ const members = [
   adversarial,
   fgsmTraining,
   fast,
+  gradientAlignment,
   free,
   atta,
   trades,
