@@ -7,9 +7,7 @@ import { countOf } from './reduce.ts'
 import { elements } from './shape.ts'
 import {
   apply,
-  applyAll,
   defineOp,
-  filled,
   floatAttr,
   intAttr,
   scalar,
@@ -62,14 +60,15 @@ defineOp('BatchNormalization', {
 })
 /** Differentiates the statistics too: second derivatives pass through them. */
 function trainingRule(
-  { dys, inputs, outputs, needs }: GradientContext,
+  { dys, inputs, needs }: GradientContext,
   axes: readonly number[],
   epsilon: number,
 ): (Tensor | undefined)[] {
   const [x, scale] = inputs as [Tensor, Tensor]
   const [dy, dMean, dVariance] = dys
-  const centred = x.sub(perChannel(outputs[1]!, x))
-  const inverse = perChannel(reciprocal(sqrt(outputs[2]!.add(epsilon))), x)
+  // Not from the operator's own outputs: see `batchNormTraining`.
+  const centred = x.sub(x.mean(axes, true))
+  const inverse = reciprocal(sqrt(centred.square().mean(axes, true).add(epsilon)))
   const normal = centred.mul(inverse)
   const parts: Tensor[] = []
   if (dy && needs[0]) {
@@ -97,16 +96,12 @@ export function batchNormTraining(
   bias: Tensor,
   epsilon = 1e-5,
 ): { y: Tensor; mean: Tensor; variance: Tensor } {
-  // Momentum 0 makes ONNX's "running" outputs the statistics of this batch; the inputs in their place are ignored. They
-  // must not be scale and bias again: ONNX Runtime may write the statistics into the memory of those inputs.
-  const channels = scale.shape as number[]
-  const ignored = [filled(channels, 0), filled(channels, 1)]
-  const [y, mean, variance] = applyAll('BatchNormalization', [x, scale, bias, ...ignored], {
-    training_mode: 1,
-    momentum: 0,
-    epsilon,
-  })
-  return { y: y!, mean: mean!, variance: variance! }
+  // Not by the operator's training mode: where a graph has several, ONNX Runtime 1.30 does not keep the statistics that one of them
+  // gives until a gradient reads them.
+  const axes = [0, ...spatial(x)]
+  const mean = x.mean(axes, false)
+  const variance = x.sub(perChannel(mean, x)).square().mean(axes, false)
+  return { y: batchNormalization(x, scale, bias, mean, variance, epsilon), mean, variance }
 }
 
 /** (x − mean) / √(variance + ε) · scale + bias, per channel, with given statistics. */

@@ -1,10 +1,24 @@
-import { abs, compile, createEngine, decodeModel, relu, sizeOf, type Tensor } from '@saddlepoint/autodiff'
+import {
+  abs,
+  compile,
+  createEngine,
+  decodeModel,
+  float32,
+  int64,
+  relu,
+  sizeOf,
+  type Tensor,
+} from '@saddlepoint/autodiff'
 import { afterAll, describe, expect, test } from 'vitest'
 import { TracedProgram } from '../../attacks/program.ts'
+import { Random } from '../../random/philox.ts'
 import { checkExport, exportNetwork } from '../export.ts'
 import { prefixed } from '../graphs.ts'
 import { flatten, linear, sequential } from '../layers.ts'
-import { constants, countParameters, mapRecord } from '../parameters.ts'
+import { standard } from '../methods/standard.ts'
+import { sgd } from '../optimisers.ts'
+import { constants, countParameters, mapRecord, type Parameters } from '../parameters.ts'
+import { train } from '../train.ts'
 import { resnet18, wideResnet } from './batch-norm-resnet.ts'
 import { mnistCnn } from './mnist-cnn.ts'
 import { networks } from './registry.ts'
@@ -83,6 +97,48 @@ test.each([resnet18({ classes: 3, width: 4 }), wideResnet({ classes: 3, depth: 1
     expect(await checkExport(bytes, net, parameters, { engine })).toBeLessThan(1e-3)
   },
 )
+
+test('a small step down a residual network takes the loss down by the rate times the squared gradient', async () => {
+  const net = resnet18({ classes: 3, width: 8 })
+  const [rate, count] = [1e-4, 16]
+  const random = new Random(1, 0)
+  const images = float32(
+    [count, 3, 32, 32],
+    Float32Array.from({ length: count * 3072 }, () => random.uniform(0, 1)),
+  )
+  const labels = int64(
+    [count],
+    Array.from({ length: count }, (_, i) => i % 3),
+  )
+  const losses: number[] = []
+  const seen: Parameters[] = [net.initialise(0)]
+  await train({
+    network: net,
+    data: { images, labels },
+    method: standard(),
+    optimiser: sgd({ momentum: 0, weightDecay: 0 }),
+    rate,
+    epochs: 2,
+    batch: count,
+    shard: count,
+    seed: 0,
+    engine,
+    onStep: ({ loss, state }) => {
+      losses.push(loss)
+      seen.push(state.parameters)
+    },
+  })
+  const moved = Object.keys(net.parameters)
+    .filter((key) => !net.parameters[key]!.statistic)
+    .flatMap((key) =>
+      Array.from(
+        seen[0]![key]!.data as Float32Array,
+        (v, i) => (Number(v) - Number(seen[1]![key]!.data[i])) ** 2,
+      ),
+    )
+  const expected = moved.reduce((a, b) => a + b) / rate
+  expect((losses[0]! - losses[1]!) / expected).toBeCloseTo(1, 1)
+})
 
 test('dropout changes scores in training only, anew at every draw', async () => {
   const net = mnistCnn()
