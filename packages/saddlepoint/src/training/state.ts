@@ -40,13 +40,18 @@ export class CheckpointError extends Error {
 /** The loss or a gradient is no longer a number. `state` is the last one that was still good. */
 export class DivergedError extends Error {
   override name = 'DivergedError'
-  readonly state: TrainingState
+  // A private field: where nobody catches the error, Node.js prints all others, millions of numbers here.
+  readonly #state: TrainingState
   constructor(state: TrainingState, rate: number, what: string) {
     super(
       `${what} after ${state.step} updates, at learning rate ${rate.toPrecision(3)}. ` +
         'Try a smaller learning rate, a longer warm-up or a limit on the gradient norm; the state before is kept.',
     )
-    this.state = state
+    this.#state = state
+  }
+
+  get state(): TrainingState {
+    return this.#state
   }
 }
 
