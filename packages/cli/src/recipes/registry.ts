@@ -178,7 +178,7 @@ export const recipes: readonly RecipeCard[] = [
     covers: ['D5'],
     source: 'Cohen, Rosenfeld, Kolter 2019: Certified adversarial robustness via randomized smoothing',
     data: [],
-    seconds: { full: 600, fast: 20 },
+    seconds: { full: 1500, fast: 25 },
     load: async () => (await import('./randomized-smoothing.ts')).randomizedSmoothing,
   },
   {
