@@ -190,16 +190,13 @@ export function attack<Options extends z.ZodObject>(
   definition: AttackDefinition<Options>,
 ): AttackFactory<Options> {
   const schema = optionsOf(definition)
-  const configure = (options?: object): ConfiguredAttack => {
+  const { name } = definition
+  const configure = (given?: object): ConfiguredAttack => {
+    const options = checkedOptions(name, schema, given, (m) => new AttackOptionError(m))
     return {
       definition: definition as unknown as AttackDefinition,
-      name: definition.name,
-      options: checkedOptions(
-        definition.name,
-        schema,
-        options,
-        (m) => new AttackOptionError(m),
-      ) as ConfiguredAttack['options'],
+      name,
+      options: options as ConfiguredAttack['options'],
     }
   }
   return Object.assign(configure, { definition }) as unknown as AttackFactory<Options>

@@ -12,7 +12,7 @@ import {
 } from '@saddlepoint/autodiff'
 import { ClassifierError } from './errors.ts'
 import { decide, ranking } from './ranking.ts'
-import type { Target } from './target.ts'
+import { factsOf, type Target } from './target.ts'
 
 /** The score of a class that a target does not have: none is lower, and differences with it do not overflow. */
 const ABSENT = -1e4
@@ -40,17 +40,12 @@ export function adapted(
   if (same && shift === 0) return target
   const resize = same ? (x: Tensor) => x : resizing(target, like)
   const fit = compile(resize, { engine: target.engine, name: 'fit' })
-  const { name, access, bounds, engine, notices, batch, givesProbabilities, logits, value } = target
-  const { inside, rules, randomness, draws } = target
+  const { name, access, givesProbabilities, logits, value, inside, randomness, draws } = target
   return {
     name,
     access,
-    bounds,
-    engine,
-    notices,
-    batch,
+    ...factsOf(target),
     givesProbabilities,
-    rules,
     randomness,
     draws,
     shape: like.shape,

@@ -3,7 +3,7 @@ import { and, float32, minimum, type NDArray, type Tensor } from '@saddlepoint/a
 import { adapted } from './adapted.ts'
 import { ClassifierError } from './errors.ts'
 import { decide, ranking } from './ranking.ts'
-import type { Target } from './target.ts'
+import { factsOf, type Target } from './target.ts'
 
 /**
  * What an attack climbs: the loss of the mean scores (Dong et al. 2018, eq. 10), the mean of the losses (Liu et al. 2017, eq. 4),
@@ -30,16 +30,10 @@ export function ensemble(
   if (!first) throw new ClassifierError('an ensemble has one model or more')
   const members = [first, ...rest.map((model) => adapted(model, first))]
   if (!members.every(traced)) throw new ClassifierError('every model of an ensemble gives gradients')
-  const { conventions, bounds, shape, classes, classNames, engine } = first
   return {
     name: members.map((m) => m.name).join('+'),
     access: 'gradient',
-    conventions,
-    bounds,
-    shape,
-    classes,
-    classNames,
-    engine,
+    ...factsOf(first),
     notices: [...new Set(members.flatMap((m) => m.notices))],
     batch: oneBatch(members),
     givesProbabilities: false,
