@@ -9,7 +9,7 @@ import {
   type EvaluationData,
   type TrainingData,
 } from 'saddlepoint'
-import { measurement, share, type Asked, type Measurement } from './measurement.ts'
+import { measurement, percent, share, type Asked, type Measurement } from './measurement.ts'
 import type { Figure, Findings, Kitchen } from './recipe.ts'
 
 interface Scale {
@@ -102,7 +102,6 @@ export function tableOf(found: readonly (readonly ClaimResult[])[]): Pick<Findin
 
 const line = (r: ClaimResult, seed: number) =>
   `seed ${seed}, ${r.name} (${r.norm} ${Number(r.eps.toFixed(3))}): clean ${percent(r.cleanAccuracy)}, claimed ${percent(r.claimed.accuracy)}, adaptive ${percent(r.adaptive.accuracy)}`
-const percent = (v: number) => `${(100 * v).toFixed(1)} %`
 
 /** Both figures of one defence over all seeds, and their ratio. */
 function numbersOf(results: readonly ClaimResult[]): Measurement[] {

@@ -2,10 +2,8 @@
 import {
   adamW,
   classifier,
-  evaluate,
   exportNetwork,
   linf,
-  parseAttack,
   parseMethod,
   schedules,
   stridedCnn,
@@ -15,8 +13,9 @@ import {
   type TrainingMethod,
 } from 'saddlepoint'
 import type { Dataset } from '../data/index.ts'
-import { measurement, overSeeds, type Measurement } from './measurement.ts'
+import { measurement, overSeeds, percent, type Measurement } from './measurement.ts'
 import type { Findings, Kitchen } from './recipe.ts'
+import { assailed } from './under-attack.ts'
 
 const EPS = 0.3
 
@@ -211,28 +210,16 @@ const part = (data: Dataset, length: number): Dataset => ({
 
 /** The share that stays right. */
 async function examine(
-  { signal, progress }: Kitchen,
+  kitchen: Kitchen,
   model: Target,
   data: Dataset,
   exam: string,
   seed: number,
 ): Promise<number> {
-  const { result } = await evaluate(model, data, {
-    perturbations: [linf],
-    eps: exam === 'clean' ? [] : [EPS],
-    attacks: exams[exam]?.flatMap(parseAttack) ?? [],
-    cascade: true,
-    batchSize: 100,
-    audit: 'off',
-    gallery: 0,
-    seed,
-    signal,
-    onProgress: ({ done, total }) => progress(exam, done, total),
-  })
-  return result.results[0]?.robustAccuracy ?? result.cleanAccuracy
+  const threat = { perturbation: linf, eps: exam === 'clean' ? [] : [EPS], attacks: exams[exam] ?? [] }
+  const { results, cleanAccuracy } = await assailed(kitchen, exam, model, data, threat, seed)
+  return results[0]?.robustAccuracy ?? cleanAccuracy
 }
-
-const percent = (share: number) => `${(100 * share).toFixed(1)} %`
 
 const line = ({ left, gradients, seconds, overfitted }: Report) =>
   `${Object.entries(left)

@@ -1,5 +1,15 @@
 /** How a network does on clean samples and under attack. */
-import { evaluate, l2, parseAttack, type Classifier, type TrainingData } from 'saddlepoint'
+import {
+  evaluate,
+  l2,
+  parseAttack,
+  type Classifier,
+  type EvaluationData,
+  type EvaluationResult,
+  type Perturbation,
+  type Target,
+  type TrainingData,
+} from 'saddlepoint'
 import { accuracy, samplesOf } from './pupils.ts'
 import type { Kitchen } from './recipe.ts'
 
@@ -19,29 +29,48 @@ export interface Examination {
 }
 
 export async function examine(
-  { signal, progress }: Kitchen,
+  kitchen: Kitchen,
   name: string,
   model: Classifier,
   test: TrainingData,
   { attacked, radii, attacks }: Examination,
   seed: number,
 ): Promise<Marks> {
-  const { result } = await evaluate(model, samplesOf('test', test, attacked), {
-    perturbations: [l2],
-    eps: radii,
-    attacks: attacks.flatMap(parseAttack),
+  const samples = samplesOf('test', test, attacked)
+  const threat = { perturbation: l2, eps: radii, attacks }
+  const { results } = await assailed(kitchen, `attacking ${name}`, model, samples, threat, seed)
+  return {
+    clean: await accuracy(model, test),
+    attacked: results.map((r) => ({ eps: r.eps, right: r.robustAccuracy })),
+  }
+}
+
+/** What an evaluation finds by attacks as text, each on what those before it left. */
+export async function assailed(
+  { signal, progress }: Kitchen,
+  stage: string,
+  model: Target,
+  data: EvaluationData,
+  threat: {
+    readonly perturbation: Perturbation
+    readonly eps: readonly number[]
+    readonly attacks: readonly string[]
+  },
+  seed: number,
+): Promise<EvaluationResult> {
+  const { result } = await evaluate(model, data, {
+    perturbations: [threat.perturbation],
+    eps: threat.eps,
+    attacks: threat.attacks.flatMap(parseAttack),
     cascade: true,
     batchSize: 100,
     audit: 'off',
     gallery: 0,
     seed,
     signal,
-    onProgress: ({ done, total }) => progress(`attacking ${name}`, done, total),
+    onProgress: ({ done, total }) => progress(stage, done, total),
   })
-  return {
-    clean: await accuracy(model, test),
-    attacked: result.results.map((r) => ({ eps: r.eps, right: r.robustAccuracy })),
-  }
+  return result
 }
 
 /** Accuracy under attack at one of the radii. */
